@@ -106,12 +106,3 @@ func (s *Spec) Offsets() (offsets []int, total int) {
 	}
 	return offsets, total
 }
-
-// Example is one encoded row: a code a field and, for Num fields, a value (NaN
-// = missing; unset for others). It belongs to one goroutine, which reuses it.
-type Example struct {
-	Codes  []uint32
-	Values []float64
-
-	scratch scratch
-}
