@@ -27,7 +27,7 @@ type Diff struct {
 // taken; the bounds are the 2.5 % and 97.5 % quantiles, interpolated
 // linearly. Rows are taken as independent: where impressions come in bunches
 // the true interval is wider. The same seed gives the same interval. It draws
-// len(y)*reps numbers, about 0.4 billion a second while the rows fit in cache.
+// len(y)*reps numbers: some seconds for a million rows and a thousand reps.
 func BootstrapDiff(y []uint8, pa, pb []float64, reps int, seed uint64) (Diff, error) {
 	if err := check(y, pa, nil); err != nil {
 		return Diff{}, fmt.Errorf("first model: %w", err)
