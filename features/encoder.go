@@ -25,6 +25,7 @@ type scratch struct {
 	owner *Encoder
 	time  [24]byte // the time column as last read
 	size  int      // its length; 0 = none yet
+	hour  Hour     // what it says
 	codes []uint32 // the code of each op that takes a part of the time
 	text  []byte
 }
@@ -64,7 +65,9 @@ type op struct {
 	limit   float64
 	capped  bool
 	capText []byte
-	cols    []int // of a cross
+	// cols are the columns of a cross; -i stands for parts[i] of the time.
+	cols  []int
+	parts bool // any of cols is a part of the time
 }
 
 type opKind uint8
@@ -94,7 +97,7 @@ func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
 		o, lost := s.op(f, layout)
 		missing = append(missing, lost...)
 		e.ops = append(e.ops, o)
-		e.parts = e.parts || o.kind == opPart
+		e.parts = e.parts || o.kind == opPart || o.parts
 	}
 	if len(missing) > 0 {
 		return nil, WithHint(
@@ -102,6 +105,19 @@ func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
 			"the model was trained on other columns; `ctr inspect` lists them, and --columns names those of rows without a header")
 	}
 	return e, nil
+}
+
+// timeParts are the parts of a time, by the number that stands for them.
+var timeParts = [...]Part{Whole, HourTime, Day, DayOfWeek, Month}
+
+// partIndex gives the number of the part name, 0 where it is none.
+func partIndex(name string) int {
+	for i := 1; i < len(timeParts); i++ {
+		if string(timeParts[i]) == name {
+			return i
+		}
+	}
+	return 0
 }
 
 func unique(names []string) []string {
@@ -122,12 +138,18 @@ func (s *Spec) op(f int, layout Layout) (o op, missing []string) {
 	o = op{field: fd, dict: fd.Dict, seed: fd.Seed, mask: 1<<s.Bits - 1}
 	for _, name := range fd.From {
 		c := layout.Index(name)
-		if c < 0 {
+		if p := partIndex(name); c < 0 && len(fd.From) > 1 && p > 0 {
+			c, name = -p, s.Schema.Find(Time)
+			if layout.Index(name) < 0 {
+				missing = append(missing, name)
+			}
+			o.parts = true
+		} else if c < 0 {
 			missing = append(missing, name)
 		}
 		o.cols = append(o.cols, c)
 	}
-	o.col = o.cols[0]
+	o.col = max(o.cols[0], 0)
 	if fd.Cap != nil {
 		o.capped, o.limit, o.capText = true, *fd.Cap, appendNumber(nil, *fd.Cap)
 	}
@@ -168,14 +190,14 @@ func (e *Encoder) Encode(r *Row, ex *Example) error {
 		case opNum:
 			x, ok := ParseNumber(r.data[s:t])
 			if !ok {
-				return &RowError{Column: o.field.From[0], Value: r.data[s:t], Msg: "want a number or nothing"}
+				return &RowError{Column: o.field.From[0], Value: r.data[s:t], Msg: wantNumber}
 			}
 			if o.capped && x > o.limit {
 				x = o.limit
 			}
 			codes[i], ex.Values[i] = binOf(o.field.Bounds, x), x
 		case opText:
-			ex.scratch.text = o.appendText(ex.scratch.text[:0], r)
+			ex.scratch.text = o.appendText(ex.scratch.text[:0], r, ex.scratch.hour)
 			codes[i] = o.code(ex.scratch.text)
 		}
 	}
@@ -199,9 +221,11 @@ func (e *Encoder) encodeTime(r *Row, ex *Example) error {
 			sc.codes[i] = o.code(sc.text)
 		}
 	}
-	sc.owner, sc.size = e, copy(sc.time[:], v)
+	sc.owner, sc.hour, sc.size = e, h, copy(sc.time[:], v)
 	return nil
 }
+
+const wantNumber = "want a number or nothing"
 
 const wantHour = "want an hour as YYMMDDHH or YYYY-MM-DD[ HH:MM:SS]"
 
@@ -215,13 +239,17 @@ func (o *op) code(v []byte) uint32 {
 
 // appendText appends the value of an opText: the capped number or the joined
 // values of a cross.
-func (o *op) appendText(dst []byte, r *Row) []byte {
+func (o *op) appendText(dst []byte, r *Row, h Hour) []byte {
 	if len(o.cols) == 1 {
 		return o.appendCapped(dst, r.Field(o.col))
 	}
 	for i, c := range o.cols {
 		if i > 0 {
 			dst = append(dst, crossJoin)
+		}
+		if c < 0 {
+			dst = h.appendPart(dst, timeParts[-c])
+			continue
 		}
 		dst = append(dst, r.Field(c)...)
 	}

@@ -1,0 +1,300 @@
+package features
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// CollectOptions say which rows a Collector keeps.
+type CollectOptions struct {
+	// Sample, where not 0, keeps so many rows, chosen uniformly by Seed.
+	Sample int64
+	Seed   uint64
+	// Since and Until, where not nil, keep rows with Since <= time < Until.
+	Since, Until *Hour
+}
+
+// Collector reads rows once and keeps them as provisional codes, before it is
+// known which values are frequent, where the test part begins or what the
+// quantiles are; Fit then makes a Spec and tables of them without seeing the
+// text again.
+//
+// Each worker has dictionaries of its own and shares nothing while it reads.
+// What Fit gives is the same whatever rows went to which worker.
+type Collector struct {
+	plan    *Plan
+	opts    CollectOptions
+	enc     *Encoder // of the unfitted fields: finds columns
+	workers []*CollectWorker
+	mu      sync.Mutex
+	bound   atomic.Uint64 // rows with a hash above it can't be in the sample
+	read    atomic.Int64
+}
+
+// NewCollector gives a Collector for rows of one layout.
+func NewCollector(plan *Plan, layout Layout, o CollectOptions) (*Collector, error) {
+	spec := &Spec{Schema: *plan.Schema, Fields: plan.Fields, Bits: plan.Bits}
+	enc, err := spec.Encoder(layout)
+	if err != nil {
+		return nil, err
+	}
+	c := &Collector{plan: plan, opts: o, enc: enc}
+	for i := range enc.ops {
+		// A capped value is kept whole until the cap is known.
+		if plan.caps[i] && enc.ops[i].kind == opHash {
+			enc.ops[i].kind = opDict
+		}
+	}
+	if w := plan.Schema.Find(Weight); w != "" {
+		enc.weight = layout.Index(w)
+	}
+	c.bound.Store(math.MaxUint64)
+	return c, nil
+}
+
+// Worker gives a worker, to be used by one goroutine.
+func (c *Collector) Worker() *CollectWorker {
+	w := &CollectWorker{c: c, ids: make([]*interner, len(c.enc.ops))}
+	for i := range w.ids {
+		w.ids[i] = newInterner()
+	}
+	c.mu.Lock()
+	c.workers = append(c.workers, w)
+	c.mu.Unlock()
+	return w
+}
+
+// Read gives the number of good rows seen so far, kept or not.
+func (c *Collector) Read() int64 { return c.read.Load() }
+
+// CollectWorker is one goroutine's share of a Collector.
+type CollectWorker struct {
+	c      *Collector
+	ids    []*interner // by field
+	chunks []*chunk
+	keep   []int32 // rows of the block that are kept
+	kept   []uint64
+	text   []byte
+}
+
+// chunk is the kept rows of one block, column by column.
+type chunk struct {
+	worker int
+	file   int
+	first  int64
+	rows   []int32  // rows kept, beside first
+	hashes []uint64 // of the rows; nil without sampling
+	y      []uint8
+	w      []float64
+	hour   []Hour
+	codes  []uint32  // field f of row i at f*n+i: provisional or hash codes
+	nums   []float64 // number j of row i at j*n+i
+}
+
+// Add takes the rows of a block of file number file. Rows that are bad are
+// left out and given to bad, in the order of the block; the error names no file.
+func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
+	n := b.Len()
+	ch := &chunk{file: file, first: b.First}
+	w.heads(b, ch, bad)
+	m := len(ch.rows)
+	w.c.read.Add(int64(n))
+	if m == 0 {
+		return
+	}
+	ch.codes = make([]uint32, len(w.c.enc.ops)*m)
+	for f := range w.c.enc.ops {
+		if w.c.enc.ops[f].kind != opNum {
+			w.column(b, ch, f, ch.codes[f*m:(f+1)*m])
+		}
+	}
+	w.chunks = append(w.chunks, ch)
+}
+
+// heads reads what decides whether a row is kept and good: label, time,
+// weight and numbers.
+func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) {
+	n, nums := b.Len(), 0
+	for i := range w.c.enc.ops {
+		if w.c.enc.ops[i].kind == opNum {
+			nums++
+		}
+	}
+	ch.y = make([]uint8, 0, n)
+	ch.rows = make([]int32, 0, n)
+	values := make([]float64, nums)
+	var rowNums []float64
+	for i := range n {
+		if err := b.Err(i); err != nil {
+			bad(i, err)
+			continue
+		}
+		r := b.Row(i)
+		h, hash, ok, err := w.wanted(&r, RowKey{ch.file, b.First + int64(i)})
+		if err == nil && ok {
+			err = w.head(&r, ch, values)
+		}
+		if err != nil {
+			bad(i, err)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		ch.rows = append(ch.rows, int32(i))
+		if w.c.enc.time >= 0 {
+			ch.hour = append(ch.hour, h)
+		}
+		if w.c.opts.Sample > 0 {
+			ch.hashes = append(ch.hashes, hash)
+			w.note(hash)
+		}
+		rowNums = append(rowNums, values...)
+	}
+	m := len(ch.rows)
+	ch.nums = make([]float64, len(rowNums))
+	for i := range m {
+		for j := range nums {
+			ch.nums[j*m+i] = rowNums[i*nums+j]
+		}
+	}
+}
+
+// wanted says whether a row is in the range of time and may be in the sample.
+func (w *CollectWorker) wanted(r *Row, k RowKey) (h Hour, hash uint64, ok bool, err error) {
+	h, timed, err := w.c.enc.Hour(r)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	o := &w.c.opts
+	if timed && (o.Since != nil && h < *o.Since || o.Until != nil && h >= *o.Until) {
+		return h, 0, false, nil
+	}
+	if o.Sample > 0 {
+		hash = k.hash(o.Seed ^ 0x5a3b1e)
+		return h, hash, hash <= w.c.bound.Load(), nil
+	}
+	return h, 0, true, nil
+}
+
+// head reads the label, the weight and the numbers of a row.
+func (w *CollectWorker) head(r *Row, ch *chunk, values []float64) error {
+	e := w.c.enc
+	y, err := e.Label(r)
+	if err != nil {
+		return err
+	}
+	if y < 0 {
+		return &RowError{Column: e.labelName, Value: []byte{}, Msg: wantLabel}
+	}
+	j := 0
+	for i := range e.ops {
+		if e.ops[i].kind != opNum {
+			continue
+		}
+		v := r.Field(e.ops[i].col)
+		x, ok := ParseNumber(v)
+		if !ok {
+			return &RowError{Column: e.ops[i].field.From[0], Value: v, Msg: wantNumber}
+		}
+		values[j] = x
+		j++
+	}
+	if e.weight >= 0 {
+		v := r.Field(e.weight)
+		x, ok := ParseNumber(v)
+		if !ok || !(x > 0) || math.IsInf(x, 0) {
+			return &RowError{Column: e.spec.Schema.Find(Weight), Value: v, Msg: "want a number above 0"}
+		}
+		ch.w = append(ch.w, x)
+	}
+	ch.y = append(ch.y, uint8(y))
+	return nil
+}
+
+// note remembers the hash of a row that may be in the sample, and lowers the
+// bound for all workers when this one alone has twice as many as are wanted.
+func (w *CollectWorker) note(hash uint64) {
+	n := int(w.c.opts.Sample)
+	w.kept = append(w.kept, hash)
+	if len(w.kept) < 2*n {
+		return
+	}
+	slices.Sort(w.kept)
+	w.kept = w.kept[:n]
+	for low := w.kept[n-1]; ; {
+		old := w.c.bound.Load()
+		if low >= old || w.c.bound.CompareAndSwap(old, low) {
+			return
+		}
+	}
+}
+
+// column fills the provisional codes of field f.
+func (w *CollectWorker) column(b *Block, ch *chunk, f int, out []uint32) {
+	o, ids := &w.c.enc.ops[f], w.ids[f]
+	width := 2 * b.width
+	switch o.kind {
+	case opDict:
+		for i, row := range ch.rows {
+			at := int(row)*width + 2*o.col
+			out[i] = ids.idAt(b.data, b.bounds[at], b.bounds[at+1])
+		}
+	case opHash:
+		for i, row := range ch.rows {
+			at := int(row)*width + 2*o.col
+			out[i] = Murmur3(b.data[b.bounds[at]:b.bounds[at+1]], o.seed) & o.mask
+		}
+	case opPart:
+		for i, h := range ch.hour {
+			if i > 0 && h == ch.hour[i-1] {
+				out[i] = out[i-1]
+				continue
+			}
+			w.text = h.appendPart(w.text[:0], o.field.Part)
+			out[i] = w.provisional(o, ids)
+		}
+	default:
+		for i, row := range ch.rows {
+			r := b.Row(int(row))
+			var h Hour
+			if ch.hour != nil {
+				h = ch.hour[i]
+			}
+			w.text = o.appendText(w.text[:0], &r, h)
+			out[i] = w.provisional(o, ids)
+		}
+	}
+}
+
+// provisional gives the code of w.text until Fit: a hash for good, or the
+// worker's number for the value.
+func (w *CollectWorker) provisional(o *op, ids *interner) uint32 {
+	if o.field.Type == Hash {
+		return Murmur3(w.text, o.seed) & o.mask
+	}
+	return ids.id(w.text)
+}
+
+// ordered gives all chunks in the order of the rows, with their workers'
+// numbers set.
+func (c *Collector) ordered() []*chunk {
+	var all []*chunk
+	for i, w := range c.workers {
+		for _, ch := range w.chunks {
+			ch.worker = i
+			all = append(all, ch)
+		}
+	}
+	slices.SortFunc(all, func(a, b *chunk) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.first, b.first))
+	})
+	return all
+}
+
+// ErrNoRows is returned by Fit where no good row was kept.
+var ErrNoRows = errors.New("no rows")

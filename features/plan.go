@@ -1,0 +1,191 @@
+package features
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Defaults of a Plan.
+const (
+	DefaultBins = 64
+	MaxBits     = 30
+	// MaxBins keeps a number's codes, with the missing one, in a byte.
+	MaxBins = 255
+)
+
+// PlanOptions says which columns become fields, and how. The zero value takes
+// every column that the schema has a use for, as it stands.
+type PlanOptions struct {
+	// Include, where not empty, names the only columns to use, in this
+	// order; Exclude names some to leave out. The parts of the time column
+	// (hour_time, day, dayofweek, month) are columns here.
+	Include, Exclude []string
+	// Crosses are columns (parts of the time too) to join into one field each.
+	Crosses [][]string
+	// MinCount is how many training rows a value needs to get a code of its
+	// own; 0 means 1.
+	MinCount int
+	// Bits, where not 0, hashes all categories into 2^Bits codes.
+	Bits int
+	// Bins is the largest number of bins of a number, 2 … MaxBins; 0 means
+	// DefaultBins.
+	Bins int
+	// Values has linear models weigh numbers themselves and not their bins.
+	Values bool
+	// Caps are columns whose numbers are capped at the 0.98 quantile of the
+	// training rows where that is less than half of their maximum.
+	Caps []string
+}
+
+// Plan is what to learn of the columns of a layout. Collector.Fit makes a Spec
+// of it.
+type Plan struct {
+	Schema *Schema
+	Fields []Field // not fitted: no dictionaries, bounds or caps
+	Bits   int
+	Bins   int
+	caps   []bool // by field
+}
+
+// defaultParts are the parts of the time that a Plan takes unasked. A model
+// that is used after the days it was trained on gains nothing from their
+// numbers.
+var defaultParts = []Part{HourTime}
+
+// NewPlan decides on the fields. It reports names that the schema or the
+// layout has not got, all at once.
+func NewPlan(s *Schema, layout Layout, o PlanOptions) (*Plan, error) {
+	if faults := o.validate(); len(faults) > 0 {
+		return nil, fmt.Errorf("%s", strings.Join(faults, "; "))
+	}
+	p := &Plan{Schema: s, Bits: o.Bits, Bins: o.Bins}
+	if p.Bins == 0 {
+		p.Bins = DefaultBins
+	}
+	usable := usableColumns(s, layout)
+	names := o.Include
+	if len(names) == 0 {
+		names = defaultColumns(s, layout)
+	}
+	var unknown []string
+	known := func(name string) bool {
+		if slices.Contains(usable, name) {
+			return true
+		}
+		unknown = append(unknown, name)
+		return false
+	}
+	for _, name := range o.Exclude {
+		known(name)
+	}
+	for _, name := range names {
+		if known(name) && !slices.Contains(o.Exclude, name) {
+			p.add(p.plain(name, o))
+		}
+	}
+	for _, cross := range o.Crosses {
+		ok := len(cross) > 1
+		for _, name := range cross {
+			ok = known(name) && ok
+		}
+		if ok {
+			p.add(p.cross(cross, o))
+		} else if len(cross) < 2 {
+			return nil, fmt.Errorf("cross %s: want two columns or more", strings.Join(cross, ","))
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("columns %v: want some of %v", unique(unknown), usable)
+	}
+	if len(p.Fields) == 0 {
+		return nil, fmt.Errorf("no columns are left to learn from")
+	}
+	for _, f := range p.Fields {
+		p.caps = append(p.caps, len(f.From) == 1 && f.Part == Whole && slices.Contains(o.Caps, f.Name))
+	}
+	return p, nil
+}
+
+func (o *PlanOptions) validate() (faults []string) {
+	if o.MinCount < 0 {
+		faults = append(faults, fmt.Sprintf("min-count %d: want 1 or more", o.MinCount))
+	}
+	if o.Bits < 0 || o.Bits > MaxBits {
+		faults = append(faults, fmt.Sprintf("bits %d: want 1 … %d, or 0 for dictionaries", o.Bits, MaxBits))
+	}
+	if o.Bins != 0 && (o.Bins < 2 || o.Bins > MaxBins) {
+		faults = append(faults, fmt.Sprintf("bins %d: want 2 … %d", o.Bins, MaxBins))
+	}
+	return faults
+}
+
+// defaultColumns are the layout's categories and numbers and, of its time, the
+// default parts, in the order of the layout.
+func defaultColumns(s *Schema, layout Layout) []string {
+	var names []string
+	for _, name := range layout {
+		switch s.Kind(name) {
+		case Category, Number:
+			names = append(names, name)
+		case Time:
+			for _, p := range defaultParts {
+				names = append(names, string(p))
+			}
+		}
+	}
+	return names
+}
+
+// usableColumns are all that Include may name: the time as a whole too, as a
+// category.
+func usableColumns(s *Schema, layout Layout) []string {
+	var names []string
+	for _, name := range layout {
+		switch s.Kind(name) {
+		case Category, Number:
+			names = append(names, name)
+		case Time:
+			names = append(names, name)
+			for _, p := range timeParts[1:] {
+				names = append(names, string(p))
+			}
+		}
+	}
+	return names
+}
+
+func (p *Plan) add(f Field) {
+	if !slices.ContainsFunc(p.Fields, func(g Field) bool { return g.Name == f.Name }) {
+		p.Fields = append(p.Fields, f)
+	}
+}
+
+// plain is the field of one column or part of the time.
+func (p *Plan) plain(name string, o PlanOptions) Field {
+	f := Field{Name: name, From: []string{name}}
+	if i := partIndex(name); i > 0 && p.Schema.Kind(name) == Ignore {
+		f.From, f.Part = []string{p.Schema.Find(Time)}, timeParts[i]
+	}
+	if p.Schema.Kind(name) == Number {
+		f.Type, f.Values = Num, o.Values
+		return f
+	}
+	p.category(&f, o)
+	return f
+}
+
+// cross is the field of several columns joined.
+func (p *Plan) cross(names []string, o PlanOptions) Field {
+	f := Field{Name: strings.Join(names, "*"), From: slices.Clone(names)}
+	p.category(&f, o)
+	return f
+}
+
+func (p *Plan) category(f *Field, o PlanOptions) {
+	if p.Bits > 0 {
+		f.Type, f.Seed = Hash, Murmur3([]byte(f.Name), 0)
+		return
+	}
+	f.Type, f.MinCount = Dict, max(o.MinCount, 1)
+}

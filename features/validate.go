@@ -1,0 +1,80 @@
+package features
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Validate checks a Spec that came from a file: every field can be encoded,
+// its dictionary or bounds are there and in order. It reports all faults.
+func (s *Spec) Validate() error {
+	var faults []string
+	fault := func(format string, a ...any) { faults = append(faults, fmt.Sprintf(format, a...)) }
+	if len(s.Fields) == 0 {
+		fault("no fields")
+	}
+	if s.Bits < 0 || s.Bits > MaxBits {
+		fault("bits %d: want 0 … %d", s.Bits, MaxBits)
+	}
+	names := map[string]bool{}
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		if f.Name == "" || names[f.Name] {
+			fault("field %d: name %q: want one of its own", i, f.Name)
+		}
+		names[f.Name] = true
+		for _, what := range f.faults(s) {
+			fault("field %s: %s", f.Name, what)
+		}
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("spec: %s", strings.Join(faults, "; "))
+	}
+	return nil
+}
+
+func (f *Field) faults(s *Spec) (faults []string) {
+	if len(f.From) == 0 || slices.Contains(f.From, "") {
+		faults = append(faults, "no column to read from")
+	}
+	if f.Part != Whole && (partIndex(string(f.Part)) == 0 || len(f.From) != 1 || f.From[0] != s.Schema.Find(Time)) {
+		faults = append(faults, fmt.Sprintf("part %q: want a part of the time column", f.Part))
+	}
+	if f.Cap != nil && (math.IsNaN(*f.Cap) || math.IsInf(*f.Cap, 0) || len(f.From) > 1 || f.Part != Whole) {
+		faults = append(faults, "cap: want a finite number on one column")
+	}
+	switch f.Type {
+	case Dict:
+		if f.Dict == nil {
+			faults = append(faults, "no dictionary")
+		}
+	case Hash:
+		if s.Bits == 0 {
+			faults = append(faults, "hashed without bits")
+		}
+	case Num:
+		if !slices.IsSortedFunc(f.Bounds, strictly) || len(f.Bounds) >= MaxBins || slices.ContainsFunc(f.Bounds, func(b float64) bool { return math.IsNaN(b) || math.IsInf(b, 0) }) {
+			faults = append(faults, fmt.Sprintf("bounds: want fewer than %d, finite and ascending", MaxBins))
+		}
+		if math.IsNaN(f.Mean) || math.IsInf(f.Mean, 0) || !(f.Scale > 0) || math.IsInf(f.Scale, 0) {
+			faults = append(faults, "mean and scale: want finite ones, scale above 0")
+		}
+		if len(f.From) > 1 || f.Part != Whole {
+			faults = append(faults, "number of several columns")
+		}
+	default:
+		faults = append(faults, fmt.Sprintf("type %q: want dict, hash or num", f.Type))
+	}
+	return faults
+}
+
+// strictly is for IsSortedFunc, which compares each element with the one
+// before it: it lets only a rise pass.
+func strictly(a, b float64) int {
+	if a > b {
+		return 1
+	}
+	return -1
+}
