@@ -1,0 +1,101 @@
+# `make` alone lists the targets.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+FUZZTIME ?= 30s
+BENCHROWS ?= 1000000
+GOBENCH ?= .
+COUNT ?= 10
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X ctr/commands.version=$(VERSION)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+# Where make check and make cover leave the coverage profile.
+OUT := build
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build ./ctr, one static binary
+	$(GOBUILD) -o ctr .
+
+.PHONY: demo
+demo: build ## Train, compare, replay and score on an embedded broker with synthetic rows
+	./ctr demo
+
+.PHONY: test
+test: ## Run the unit and integration tests (needs Go alone)
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests with the race detector
+	go test -race ./...
+
+.PHONY: cover
+cover: ## Run the tests and print the coverage of each package and of all
+	@mkdir -p $(OUT)
+	go test -coverprofile=$(OUT)/coverage.out ./...
+	@go tool cover -func=$(OUT)/coverage.out | tail -n 1
+
+.PHONY: check
+check: build vet lint ## What CI runs first: build, vet, lint, tests with the race detector, coverage
+	@mkdir -p $(OUT)
+	go test -race -covermode=atomic -coverprofile=$(OUT)/coverage.out ./...
+	@go tool cover -func=$(OUT)/coverage.out | tail -n 1
+
+.PHONY: vet
+vet: ## Run go vet
+	go vet ./...
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml and the rules on file length
+	@tools=$$(scripts/lib/tools.sh); \
+	"$$tools/golangci-lint" run ./...; \
+	scripts/lib/longfiles.sh; \
+	scripts/lib/deadcode.sh "$$tools/deadcode"
+
+.PHONY: fmt
+fmt: ## Format all Go files with gofumpt
+	@tools=$$(scripts/lib/tools.sh); git ls-files -co --exclude-standard -- '*.go' | xargs "$$tools/gofumpt" -l -w
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s) each
+	scripts/lib/fuzz.sh $(FUZZTIME)
+
+.PHONY: e2e
+e2e: build ## Replay and score through a real Apache Kafka (needs Java 17 and Maven)
+	scripts/e2e/run.sh
+
+.PHONY: crosscheck
+crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)
+	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements.txt); \
+	"$$python" scripts/crosscheck/crosscheck.py --ctr ./ctr $(CROSSCHECK)
+
+.PHONY: gobench
+gobench: ## Run the Go micro benchmarks COUNT (10) times and summarise them
+	@mkdir -p $(OUT)
+	go test -run '^$$' -bench '$(GOBENCH)' -benchmem -count $(COUNT) ./... | tee $(OUT)/gobench.txt
+	@"$$(scripts/lib/tools.sh)/benchstat" $(OUT)/gobench.txt
+
+.PHONY: bench
+bench: build ## Measure training beside scikit-learn and Spark on BENCHROWS synthetic rows; writes BENCHMARKS.md (long)
+	@python=$$(scripts/lib/peers.sh scripts/bench/requirements.txt); \
+	"$$python" scripts/bench/run.py --ctr ./ctr --rows $(BENCHROWS) $(BENCH)
+
+.PHONY: release
+release: ## Compile static binaries for Linux, macOS and Windows into dist/
+	@mkdir -p dist; \
+	for os in linux darwin windows; do for arch in amd64 arm64; do \
+	  ext=; if [ $$os = windows ]; then ext=.exe; fi; \
+	  echo "dist/ctr-$$os-$$arch$$ext"; \
+	  GOOS=$$os GOARCH=$$arch $(GOBUILD) -o "dist/ctr-$$os-$$arch$$ext" .; \
+	done; done
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf ctr dist $(OUT)
