@@ -49,9 +49,6 @@ func NewCollector(plan *Plan, layout Layout, o CollectOptions) (*Collector, erro
 			enc.ops[i].kind = opDict
 		}
 	}
-	if w := plan.Schema.Find(Weight); w != "" {
-		enc.weight = layout.Index(w)
-	}
 	c.bound.Store(math.MaxUint64)
 	return c, nil
 }
@@ -175,7 +172,7 @@ func (w *CollectWorker) wanted(r *Row, k RowKey) (h Hour, hash uint64, ok bool, 
 		return h, 0, false, nil
 	}
 	if o.Sample > 0 {
-		hash = k.hash(o.Seed ^ 0x5a3b1e)
+		hash = k.sampleHash(o.Seed)
 		return h, hash, hash <= w.c.bound.Load(), nil
 	}
 	return h, 0, true, nil
@@ -189,7 +186,7 @@ func (w *CollectWorker) head(r *Row, ch *chunk, values []float64) error {
 		return err
 	}
 	if y < 0 {
-		return &RowError{Column: e.labelName, Value: []byte{}, Msg: wantLabel}
+		return e.NoLabel()
 	}
 	j := 0
 	for i := range e.ops {
@@ -204,13 +201,12 @@ func (w *CollectWorker) head(r *Row, ch *chunk, values []float64) error {
 		values[j] = x
 		j++
 	}
-	if e.weight >= 0 {
-		v := r.Field(e.weight)
-		x, ok := ParseNumber(v)
-		if !ok || !(x > 0) || math.IsInf(x, 0) {
-			return &RowError{Column: e.spec.Schema.Find(Weight), Value: v, Msg: "want a number above 0"}
-		}
-		ch.w = append(ch.w, x)
+	weight, weighted, err := e.Weight(r)
+	if err != nil {
+		return err
+	}
+	if weighted {
+		ch.w = append(ch.w, weight)
 	}
 	ch.y = append(ch.y, uint8(y))
 	return nil
@@ -237,17 +233,17 @@ func (w *CollectWorker) note(hash uint64) {
 // column fills the provisional codes of field f.
 func (w *CollectWorker) column(b *Block, ch *chunk, f int, out []uint32) {
 	o, ids := &w.c.enc.ops[f], w.ids[f]
-	width := 2 * b.width
+	width := b.width
 	switch o.kind {
 	case opDict:
 		for i, row := range ch.rows {
-			at := int(row)*width + 2*o.col
-			out[i] = ids.idAt(b.data, b.bounds[at], b.bounds[at+1])
+			at := b.bounds[int(row)*width+o.col]
+			out[i] = ids.idAt(b.data, uint32(at), uint32(at>>32))
 		}
 	case opHash:
 		for i, row := range ch.rows {
-			at := int(row)*width + 2*o.col
-			out[i] = Murmur3(b.data[b.bounds[at]:b.bounds[at+1]], o.seed) & o.mask
+			at := b.bounds[int(row)*width+o.col]
+			out[i] = Murmur3(b.data[uint32(at):at>>32], o.seed) & o.mask
 		}
 	case opPart:
 		for i, h := range ch.hour {
@@ -298,3 +294,19 @@ func (c *Collector) ordered() []*chunk {
 
 // ErrNoRows is returned by Fit where no good row was kept.
 var ErrNoRows = errors.New("no rows")
+
+// Hours gives the number of distinct hours among the rows kept; it may be
+// called when all workers are done.
+func (c *Collector) Hours() int {
+	seen := map[Hour]bool{}
+	for _, w := range c.workers {
+		for _, ch := range w.chunks {
+			for i, h := range ch.hour {
+				if i == 0 || h != ch.hour[i-1] {
+					seen[h] = true
+				}
+			}
+		}
+	}
+	return len(seen)
+}

@@ -179,7 +179,8 @@ func (e *Encoder) Encode(r *Row, ex *Example) error {
 	codes := ex.Codes[:len(e.ops)]
 	for i := range e.ops {
 		o := &e.ops[i]
-		s, t := r.bounds[2*o.col], r.bounds[2*o.col+1]
+		at := r.bounds[o.col]
+		s, t := uint32(at), uint32(at>>32)
 		switch o.kind {
 		case opDict:
 			codes[i] = o.dict.codeAt(r.data, s, t)
@@ -330,4 +331,26 @@ func (e *Encoder) Hour(r *Row) (h Hour, ok bool, err error) {
 		return 0, false, &RowError{Column: e.timeName, Value: v, Msg: wantHour}
 	}
 	return h, true, nil
+}
+
+// HasTime reports whether rows of the layout have a time column.
+func (e *Encoder) HasTime() bool { return e.time >= 0 }
+
+// NoLabel gives the error for a row that needs a label and has none.
+func (e *Encoder) NoLabel() error {
+	return &RowError{Column: e.labelName, Value: []byte{}, Msg: wantLabel}
+}
+
+// Weight gives the weight of row r; ok is false where the layout has none. A
+// value that is no number above 0 is a *RowError.
+func (e *Encoder) Weight(r *Row) (w float64, ok bool, err error) {
+	if e.weight < 0 {
+		return 1, false, nil
+	}
+	v := r.Field(e.weight)
+	w, ok = ParseNumber(v)
+	if !ok || !(w > 0) || math.IsInf(w, 0) {
+		return 0, false, &RowError{Column: e.spec.Schema.Find(Weight), Value: v, Msg: "want a number above 0"}
+	}
+	return w, true, nil
 }

@@ -21,8 +21,11 @@ type FitOptions struct {
 
 // Fitted is what Collector.Fit makes.
 type Fitted struct {
-	Spec        *Spec
-	Holdout     Holdout
+	Spec    *Spec
+	Holdout Holdout
+	// SampleLast is the hash of the last row in the sample, for Selection; 0
+	// where all rows were kept.
+	SampleLast  uint64
 	Train, Test *Table // in the order of the input; Test has no rows where nothing is held out
 }
 
@@ -40,6 +43,9 @@ func (c *Collector) Fit(ctx context.Context, o FitOptions) (*Fitted, error) {
 	}
 	spec := &Spec{Schema: *c.plan.Schema, Fields: slices.Clone(c.plan.Fields), Bits: c.plan.Bits}
 	out := &Fitted{Spec: spec, Holdout: holdout}
+	if f.last < math.MaxUint64 {
+		out.SampleLast = f.last
+	}
 	out.Train, out.Test = f.tables(spec)
 	if err := f.fields(ctx, o.Threads, out); err != nil {
 		return nil, err

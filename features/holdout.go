@@ -76,3 +76,29 @@ func TimeBoundary(counts map[Hour]int, fraction float64) (Hour, error) {
 	}
 	return best, nil
 }
+
+// Selection says which rows of a set of files belong to a part of the data:
+// what Collector kept, or what it held out.
+type Selection struct {
+	// Since and Until, where not nil, keep Since <= time < Until.
+	Since, Until *Hour
+	// Sampled rows have a hash up to SampleLast under SampleSeed; all are
+	// where SampleLast is 0.
+	SampleSeed, SampleLast uint64
+	// Holdout, where not nil, keeps only the rows it holds out.
+	Holdout *Holdout
+}
+
+// Keep reports whether a row is selected. Rows without a time have hour 0.
+func (s *Selection) Keep(k RowKey, h Hour) bool {
+	if s.Since != nil && h < *s.Since || s.Until != nil && h >= *s.Until {
+		return false
+	}
+	if s.SampleLast != 0 && k.sampleHash(s.SampleSeed) > s.SampleLast {
+		return false
+	}
+	return s.Holdout == nil || s.Holdout.Test(k, h)
+}
+
+// sampleHash orders rows for sampling: those with the smallest are taken.
+func (k RowKey) sampleHash(seed uint64) uint64 { return k.hash(seed ^ 0x5a3b1e) }

@@ -2,175 +2,339 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"ctr/features"
 	"ctr/models"
+	_ "ctr/models/linear" // registers lr
 	"ctr/models/metrics"
+	_ "ctr/models/trees" // registers dt and rf
 )
 
-// Input says what rows to read: the same for training, evaluation and
-// scoring of files.
-type Input struct {
-	// Files are paths or globs; "-" is Stdin. Empty means built-in synthetic
-	// rows for Train, and the training's own data for Evaluate.
-	Files []string
-	// Stdin is what "-" reads.
-	Stdin Stdin
-	// Schema is a preset's name or the path of a YAML file; "" = found from
-	// the header or the number of columns.
-	Schema string
-	// Columns is the order of the columns of files without a header.
-	Columns []string
-	// NoHeader says that the first row is data, whatever it looks like.
-	NoHeader bool
-	// Comma separates fields; 0 = found from the schema and the first row.
-	Comma byte
-	// MaxBad is how many bad rows are passed over before it is an error.
-	MaxBad int
-	// Since and Until, where not "", keep rows with Since <= time < Until,
-	// in either form of the hour.
-	Since, Until string
-	// Rows, where not 0, takes a uniform sample of so many rows.
-	Rows int64
-	// Seed drives sampling and the random split.
-	Seed uint64
-	// Threads is the number of workers; 0 = all cores.
-	Threads int
+// Train reads rows once, learns their Spec, fits a model to the training part,
+// picks its threshold there, judges it on both parts and writes it to o.Out.
+// The file is the same for the same rows, options and seed, whatever the
+// number of threads.
+func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, error) {
+	start := time.Now()
+	caps, err := o.applyPreset()
+	if err != nil {
+		return nil, err
+	}
+	algo, err := o.check(o.Algo)
+	if err != nil {
+		return nil, err
+	}
+	p, err := o.prepare(ctx, caps, obs)
+	if err != nil {
+		return nil, err
+	}
+	times := map[Stage]time.Duration{StageRead: time.Since(start)}
+	a, err := o.fit(ctx, algo, p, obs, times)
+	if err != nil {
+		return nil, err
+	}
+	if o.Out != "" {
+		if err := a.Write(o.Out); err != nil {
+			return nil, err
+		}
+	}
+	return &TrainResult{
+		ModelPath: o.Out, Algo: algo.Name, Rows: p.data.Rows, Seconds: time.Since(start).Seconds(),
+		Train: *a.Train, Test: a.Test, Artifact: a, Times: times,
+	}, nil
 }
 
-// TrainOptions are the settings of Train and Compare.
-type TrainOptions struct {
-	Input
-	// Preset names a set of columns, caps and model settings: "" = the
-	// default of the data's schema, "replaced-lr" or "replaced-dt" = those
-	// of the PySpark system that ctr replaces.
-	Preset string
-	// Algo is a name of the registry: "lr", "dt", "rf".
-	Algo string
-	// Split is "time", "random" or "none"; "" = by time where the data has a
-	// time column, else random.
-	Split string
-	// TestFraction is the share of rows held out; 0 means 0.3.
-	TestFraction float64
-	// Include and Exclude choose columns (names of columns or of the parts
-	// of an hour: hour_time, day, dayofweek, month); Crosses adds pairs or more.
-	Include, Exclude []string
-	Crosses          [][]string
-	// MinCount is how often a value must be seen in the training rows; 0 =
-	// the default.
-	MinCount int
-	// Bits, where not 0, hashes the categories into 2^Bits codes in place of
-	// dictionaries.
-	Bits int
-	// Bins is the number of bins of a number column; 0 = the default.
-	Bins int
-	// NumbersAsValues makes lr weigh numbers themselves instead of bins.
-	NumbersAsValues bool
-	// Threshold is "auto" or "" (picked on the training rows) or a number.
-	Threshold string
-	// CostFP and CostFN, where not both 0, pick the threshold of least cost.
-	CostFP, CostFN float64
-	// Weight is the column of row weights; "" = the schema's, if any.
-	Weight string
-	// Out is where the model is written; "" = nowhere.
-	Out string
-	// Model has the settings of the algorithm.
-	Model models.Options
+// check validates the options before anything is read.
+func (o *TrainOptions) check(algo string) (models.Algorithm, error) {
+	faults := o.Input.validate()
+	if o.Split != "" && !slices.Contains([]string{"time", "random", "none"}, o.Split) {
+		faults = append(faults, fmt.Sprintf("split %q: want time, random or none", o.Split))
+	}
+	if o.TestFraction < 0 || o.TestFraction >= 1 {
+		faults = append(faults, fmt.Sprintf("test-fraction %v: want above 0 and below 1", o.TestFraction))
+	}
+	if o.CostFP < 0 || o.CostFN < 0 {
+		faults = append(faults, fmt.Sprintf("costs %v and %v: want 0 or more", o.CostFP, o.CostFN))
+	}
+	if _, _, err := parseThreshold(o.Threshold); err != nil {
+		faults = append(faults, err.Error())
+	}
+	a, err := models.Lookup(algo)
+	if err != nil {
+		faults = append(faults, err.Error())
+	}
+	if len(faults) > 0 {
+		return a, &OptionError{Faults: faults}
+	}
+	return a, nil
 }
 
-// TrainResult is what Train did. Its JSON is the command's.
-type TrainResult struct {
-	ModelPath string           `json:"model"`
-	Algo      string           `json:"algo"`
-	Rows      RowCounts        `json:"rows"`
-	Seconds   float64          `json:"seconds"`
-	Train     metrics.Metrics  `json:"train"`
-	Test      *metrics.Metrics `json:"test,omitempty"`
+// OptionError is a call with options that can't be: the caller's fault, found
+// before any work was done.
+type OptionError struct{ Faults []string }
 
-	// Artifact is the model as it was (or would be) written.
-	Artifact *models.Artifact `json:"-"`
-	// Times says how long each stage took.
-	Times map[Stage]time.Duration `json:"-"`
+// Error gives all faults.
+func (e *OptionError) Error() string { return strings.Join(e.Faults, "; ") }
+
+// parseThreshold reads a threshold; auto is true for "auto" and "".
+func parseThreshold(text string) (value float64, auto bool, err error) {
+	if text == "" || text == "auto" {
+		return 0, true, nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v >= 0 && v <= 1) {
+		return 0, false, fmt.Errorf("threshold %q: want auto or a number from 0 to 1", text)
+	}
+	return v, false, nil
 }
 
-// RowCounts says how many rows went where.
-type RowCounts struct {
-	Train int `json:"train"`
-	Test  int `json:"test"`
-	// Bad is how many rows were passed over.
-	Bad int `json:"bad,omitempty"`
+// prepared is rows ready for a trainer.
+type prepared struct {
+	*features.Fitted
+	data Data
+	name string // of the rows, for messages
 }
 
-// CompareResult is one row of the evaluation table.
-type CompareResult struct {
-	Algo    string           `json:"algo"`
-	Seconds float64          `json:"seconds"`
-	Train   metrics.Metrics  `json:"train"`
-	Test    *metrics.Metrics `json:"test,omitempty"`
-	// Warning says what to know before this row is compared with others.
-	Warning string `json:"warning,omitempty"`
+// prepare reads the rows and divides them.
+func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer) (*prepared, error) {
+	sources, err := o.sources()
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 0 {
+		sources = []source{{name: "synthetic rows", synth: &SynthSource{Rows: BuiltinRows, Seed: BuiltinSeed}}}
+	}
+	p := &prepared{name: sources[0].name}
+	c := &collecting{o: o, caps: caps}
+	if c.since, c.until, err = o.window(); err != nil {
+		return nil, &OptionError{Faults: []string{err.Error()}}
+	}
+	schema, err := o.schema()
+	if err != nil {
+		return nil, err
+	}
+	r := &rowReader{in: &o.Input, sources: sources, schema: schema, obs: obs, layout: c.layout, worker: c.worker}
+	if err := r.run(ctx); err != nil {
+		return nil, err
+	}
+	if r.nBad > 0 && obs != nil {
+		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad[0].err))
+	}
+	if c.c.Read() == 0 {
+		return nil, fmt.Errorf("%s: no rows", p.name)
+	}
+	split := o.split(c, obs)
+	p.Fitted, err = c.c.Fit(ctx, features.FitOptions{
+		Split: split, Fraction: o.fraction(), Seed: o.Seed, Threads: o.threads(),
+	})
+	if errors.Is(err, features.ErrNoRows) {
+		return nil, fmt.Errorf("%s: no rows between since and until", p.name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	p.describe(o, sources, r)
+	return p, p.trainable()
 }
 
-// EvaluateOptions are the settings of Evaluate.
-type EvaluateOptions struct {
-	Input
-	// Model is the path of the model file.
-	Model string
-	// Threshold, where not "", replaces the model's.
-	Threshold string
-	// Predictions, where not "", is the file that gets
-	// id,y,probability,prediction in the order of the input.
-	Predictions string
-	// Overwrite allows Predictions to exist.
-	Overwrite bool
+// split decides how to divide, telling why where it was not said.
+func (o *TrainOptions) split(c *collecting, obs Observer) string {
+	if o.Split != "" {
+		return o.Split
+	}
+	why := "there is no time column"
+	if c.timed {
+		if c.c.Hours() > 1 {
+			return "time"
+		}
+		why = "all rows are of one hour"
+	}
+	if obs != nil {
+		obs.Note("split at random: " + why)
+	}
+	return "random"
 }
 
-// EvaluateResult is what Evaluate found.
-type EvaluateResult struct {
-	metrics.Metrics
-	// Held says that the rows were those that training held out.
-	Held bool `json:"-"`
-	// Files are the files that were read.
-	Files []string `json:"-"`
-	// Bad is how many rows were passed over.
-	Bad int `json:"-"`
+func (o *TrainOptions) fraction() float64 {
+	if o.TestFraction == 0 {
+		return 0.3
+	}
+	return o.TestFraction
 }
 
-// ScoreFileOptions are the settings of ScoreFiles.
-type ScoreFileOptions struct {
-	Input
-	Model     string
-	Threshold string
-	// Output is a path, or "-" for the writer given.
-	Output string
-	// Format is "csv" (id,y,probability,prediction), "json" (lines) or
-	// "kaggle" (id,click).
-	Format    string
-	Overwrite bool
+// trainable reports rows that no model can be fitted to.
+func (p *prepared) trainable() error {
+	n, clicks := p.Train.Rows, p.data.TrainClicks
+	if n == 0 {
+		return features.WithHint(fmt.Errorf("%s: no rows in the training part", p.name), "use --split none to train on all rows")
+	}
+	if clicks == 0 || clicks == n {
+		return fmt.Errorf("%s: column %s: all %d training rows have %d: want both 0 and 1",
+			p.name, p.Spec.Schema.Find(features.Label), n, clicks/n)
+	}
+	return nil
 }
 
-// ScoreFileResult is what ScoreFiles did.
-type ScoreFileResult struct {
-	Rows, Bad int
-	Seconds   float64
-	// Mean is the mean probability.
-	Mean float64
-	// Metrics is set where every row had a label.
-	Metrics *metrics.Metrics
+// describe fills the model file's account of the rows.
+func (p *prepared) describe(o *TrainOptions, sources []source, r *rowReader) {
+	d := &p.data
+	d.record(&o.Input, sources, o.Out)
+	d.Preset, d.Marks, d.Holdout = o.Preset, r.marks, p.Holdout
+	if p.SampleLast != 0 {
+		d.SampleSeed, d.SampleLast = o.Seed, hex64(p.SampleLast)
+	}
+	if p.Holdout.Kind == "time" {
+		d.Boundary = p.Holdout.Boundary.String()
+	}
+	d.Rows = RowCounts{Train: p.Train.Rows, Test: p.Test.Rows, Bad: r.nBad}
+	d.TrainClicks, d.TestClicks = p.Train.Clicks(), p.Test.Clicks()
 }
 
-// Stdin is the standard input that a command was given.
-type Stdin interface{ Read(p []byte) (int, error) }
+// collecting joins a rowReader to a Collector.
+type collecting struct {
+	o            *TrainOptions
+	caps         []string
+	since, until *features.Hour
+	c            *features.Collector
+	first        features.Layout
+	timed        bool
+}
 
-var _ = features.Ignore
-var _ context.Context
+// layout makes the Collector when the first source's layout is known, and
+// holds the others to it.
+func (c *collecting) layout(op *opened, name string) error {
+	if c.c != nil {
+		if !slices.Equal(c.first, op.layout) {
+			return fmt.Errorf("%s: columns %v: want those of the first file, %v", name, []string(op.layout), []string(c.first))
+		}
+		return nil
+	}
+	schema := *op.schema
+	if w := c.o.Weight; w != "" {
+		if op.layout.Index(w) < 0 {
+			return fmt.Errorf("%s: no column %s to weigh rows by", name, w)
+		}
+		schema.Columns = reweigh(schema.Columns, w)
+	}
+	label := schema.Find(features.Label)
+	if label == "" {
+		return fmt.Errorf("schema %s: no label column", schema.Name)
+	}
+	if op.layout.Index(label) < 0 {
+		return features.WithHint(fmt.Errorf("%s: no column %s: want the label, 0 or 1", name, label),
+			"rows without a label can be scored, not learned from: ctr score FILE")
+	}
+	plan, err := features.NewPlan(&schema, op.layout, c.o.planOptions(c.caps))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	c.first, c.timed = slices.Clone(op.layout), op.layout.Index(schema.Find(features.Time)) >= 0
+	if !c.timed && (c.since != nil || c.until != nil || c.o.Split == "time") {
+		return fmt.Errorf("%s: no time column: want one for --split time, --since and --until", name)
+	}
+	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{
+		Sample: c.o.Rows, Seed: c.o.Seed, Since: c.since, Until: c.until,
+	})
+	return err
+}
 
-/*
-The functions, to be implemented by the owner of pipeline:
+// reweigh makes the column name the only weight.
+func reweigh(columns []features.Column, name string) []features.Column {
+	out := slices.Clone(columns)
+	found := false
+	for i := range out {
+		if out[i].Kind == features.Weight {
+			out[i].Kind = features.Ignore
+		}
+		if out[i].Name == name {
+			out[i].Kind, found = features.Weight, true
+		}
+	}
+	if !found {
+		out = append(out, features.Column{Name: name, Kind: features.Weight})
+	}
+	return out
+}
 
-func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, error)
-func Compare(ctx context.Context, algos []string, baseline string, o TrainOptions, obs Observer) ([]CompareResult, error)
-func Evaluate(ctx context.Context, o EvaluateOptions, obs Observer) (*EvaluateResult, error)
-func ScoreFiles(ctx context.Context, o ScoreFileOptions, stdout io.Writer, obs Observer) (*ScoreFileResult, error)
-*/
+func (c *collecting) worker() func(*job) {
+	var w *features.CollectWorker
+	return func(j *job) {
+		if w == nil {
+			w = c.c.Worker()
+		}
+		w.Add(&j.block, j.file, j.fail)
+	}
+}
+
+// fit trains one algorithm and judges it.
+func (o *TrainOptions) fit(ctx context.Context, algo models.Algorithm, p *prepared, obs Observer, times map[Stage]time.Duration) (*models.Artifact, error) {
+	start := time.Now()
+	options := o.Model
+	options.Seed, options.Threads = o.Seed, o.threads()
+	var progress models.Progress
+	if obs != nil {
+		progress = func(done, total int, note string) { obs.Progress(StageFit, int64(done), int64(total), note) }
+	}
+	m, err := algo.Train(ctx, p.Train, options, progress)
+	if err != nil {
+		return nil, err
+	}
+	times[StageFit] = time.Since(start)
+	start = time.Now()
+	if obs != nil {
+		obs.Progress(StageJudge, 0, int64(p.Train.Rows+p.Test.Rows), "")
+	}
+	a := &models.Artifact{Model: m, Spec: p.Spec, Options: o.Model, Version: Version}
+	a.Options.Seed, a.Options.Threads = o.Seed, 0
+	if err := o.judge(ctx, a, p); err != nil {
+		return nil, err
+	}
+	times[StageJudge] = time.Since(start)
+	a.Data, err = json.Marshal(&p.data)
+	return a, err
+}
+
+// judge picks the threshold on the training rows and takes both parts'
+// metrics.
+func (o *TrainOptions) judge(ctx context.Context, a *models.Artifact, p *prepared) error {
+	train, err := Probabilities(ctx, a.Model, p.Train, o.threads())
+	if err != nil {
+		return err
+	}
+	threshold, auto, err := parseThreshold(o.Threshold)
+	if err != nil {
+		return err
+	}
+	if auto {
+		var costs *metrics.Costs
+		if o.CostFP > 0 || o.CostFN > 0 {
+			costs = &metrics.Costs{FP: o.CostFP, FN: o.CostFN}
+		}
+		if threshold, err = metrics.PickThreshold(p.Train.Y, train, p.Train.W, costs); err != nil {
+			return err
+		}
+	}
+	a.Threshold = threshold
+	m, err := metrics.Evaluate(p.Train.Y, train, p.Train.W, threshold)
+	if err != nil {
+		return err
+	}
+	a.Train = &m
+	if p.Test.Rows == 0 {
+		return nil
+	}
+	test, err := Probabilities(ctx, a.Model, p.Test, o.threads())
+	if err != nil {
+		return err
+	}
+	m, err = metrics.Evaluate(p.Test.Y, test, p.Test.W, threshold)
+	a.Test = &m
+	return err
+}

@@ -1,0 +1,225 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"ctr/features"
+	"ctr/models"
+	"ctr/models/metrics"
+)
+
+// Evaluate judges a model: on the files named, or else on the rows that
+// training held out, after checking that they are the same.
+func Evaluate(ctx context.Context, o EvaluateOptions, obs Observer) (*EvaluateResult, error) {
+	a, err := o.open(o.Model, o.Threshold)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := o.sources()
+	if err != nil {
+		return nil, err
+	}
+	in, sel := o.Input, (*features.Selection)(nil)
+	var data *Data
+	if len(sources) == 0 {
+		if data, err = DataOf(a); err != nil {
+			return nil, err
+		}
+		if in, sources, sel, err = data.held(o.Model, in); err != nil {
+			return nil, err
+		}
+	} else if sel, err = in.selection(); err != nil {
+		return nil, err
+	}
+	out, err := createOutput(o.Predictions, o.Overwrite, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer out.abandon()
+	j := &judging{scoring: scoring{art: a, sel: sel, labels: true, format: formatCSV, out: out}}
+	if err := j.run(ctx, &in, sources, obs); err != nil {
+		return nil, err
+	}
+	if data != nil {
+		if err := data.same(o.Model, sources, j.marks); err != nil {
+			return nil, err
+		}
+	}
+	m, err := metrics.Evaluate(j.y, j.p, j.w, a.Threshold)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", sources[0].name, err)
+	}
+	if err := out.finish(); err != nil {
+		return nil, err
+	}
+	r := &EvaluateResult{Metrics: m, Held: data != nil, Bad: j.nBad}
+	for i := range sources {
+		r.Files = append(r.Files, sources[i].name)
+	}
+	return r, nil
+}
+
+// open reads a model, with another threshold where one is given.
+func (in *Input) open(path, threshold string) (*models.Artifact, error) {
+	if faults := in.validate(); len(faults) > 0 {
+		return nil, &OptionError{Faults: faults}
+	}
+	t, auto, err := parseThreshold(threshold)
+	if err != nil {
+		return nil, &OptionError{Faults: []string{err.Error()}}
+	}
+	a, err := models.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if !auto {
+		a.Threshold = t
+	}
+	return a, nil
+}
+
+// selection is the range of time and the sample that were asked for by name.
+func (in *Input) selection() (*features.Selection, error) {
+	since, until, err := in.window()
+	if err != nil {
+		return nil, &OptionError{Faults: []string{err.Error()}}
+	}
+	if since == nil && until == nil {
+		return nil, nil
+	}
+	return &features.Selection{Since: since, Until: until}, nil
+}
+
+// judging keeps labels and probabilities of what it scores.
+type judging struct {
+	scoring
+	y []uint8
+	p []float64
+	w []float64
+}
+
+func (j *judging) run(ctx context.Context, in *Input, sources []source, obs Observer) error {
+	return j.scoring.run(ctx, in, sources, obs, func(b *job) error {
+		for i, y := range b.out.y {
+			j.y = append(j.y, uint8(y))
+			j.p = append(j.p, b.out.p[i])
+		}
+		j.w = append(j.w, b.out.w...)
+		return nil
+	})
+}
+
+// Formats of the lines that scoring writes.
+const (
+	formatCSV    = "csv"
+	formatJSON   = "json"
+	formatKaggle = "kaggle"
+)
+
+// scoring encodes and scores rows of files in order.
+type scoring struct {
+	art    *models.Artifact
+	sel    *features.Selection
+	labels bool // every row must have one
+	format string
+	out    *output
+
+	marks []FileMark
+	nBad  int
+}
+
+// run scores all rows; emit is called for each block, in order, after its
+// lines are written.
+func (s *scoring) run(ctx context.Context, in *Input, sources []source, obs Observer, emit func(*job) error) error {
+	schema := s.art.Spec.Schema
+	r := &rowReader{in: in, sources: sources, schema: &schema, obs: obs, layout: s.bind,
+		worker: func() func(*job) { ex := s.art.Spec.NewExample(); return func(j *job) { s.score(j, ex) } },
+		emit: func(j *job) error {
+			if _, err := s.out.Write(j.out.text); err != nil {
+				return err
+			}
+			return emit(j)
+		}}
+	if err := s.out.header(s.format); err != nil {
+		return err
+	}
+	err := r.run(ctx)
+	s.marks, s.nBad = r.marks, r.nBad
+	if err == nil && r.nBad > 0 && obs != nil {
+		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad[0].err))
+	}
+	return err
+}
+
+func (s *scoring) bind(op *opened, name string) error {
+	e, err := s.art.Spec.Encoder(op.layout)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if s.labels && !e.HasLabel() {
+		return features.WithHint(fmt.Errorf("%s: no column %s: want the label, 0 or 1", name, s.art.Spec.Schema.Find(features.Label)),
+			"rows without a label can be scored, not judged: ctr score FILE")
+	}
+	if s.sel != nil && (s.sel.Since != nil || s.sel.Until != nil || s.sel.Holdout != nil && s.sel.Holdout.Kind == "time") && !e.HasTime() {
+		return fmt.Errorf("%s: no time column to choose rows by", name)
+	}
+	op.bind = e
+	return nil
+}
+
+// score fills j.out with a result for each good row that is selected.
+func (s *scoring) score(j *job, ex *features.Example) {
+	e := j.open.bind.(*features.Encoder)
+	out := &j.out
+	out.y, out.p, out.w, out.text = out.y[:0], out.p[:0], out.w[:0], out.text[:0]
+	for i := range j.block.Len() {
+		if err := j.block.Err(i); err != nil {
+			j.fail(i, err)
+			continue
+		}
+		row := j.block.Row(i)
+		if s.sel != nil {
+			h, _, err := e.Hour(&row)
+			if err != nil {
+				j.fail(i, err)
+				continue
+			}
+			if !s.sel.Keep(features.RowKey{File: j.file, Row: j.block.First + int64(i)}, h) {
+				continue
+			}
+		}
+		if err := s.scoreRow(e, &row, ex, out); err != nil {
+			j.fail(i, err)
+		}
+	}
+}
+
+func (s *scoring) scoreRow(e *features.Encoder, row *features.Row, ex *features.Example, out *jobOutput) error {
+	y, err := e.Label(row)
+	if err != nil {
+		return err
+	}
+	if y < 0 && s.labels {
+		return e.NoLabel()
+	}
+	weight, weighted, err := e.Weight(row)
+	if err != nil {
+		return err
+	}
+	if err := e.Encode(row, ex); err != nil {
+		return err
+	}
+	p := s.art.Model.Probability(ex)
+	out.y, out.p = append(out.y, int8(y)), append(out.p, p)
+	if weighted {
+		out.w = append(out.w, weight)
+	}
+	if s.out.wanted() {
+		out.text = appendPrediction(out.text, s.format, e.ID(row), y, p, p > s.art.Threshold)
+	}
+	return nil
+}
+
+var _ io.Writer = (*output)(nil)

@@ -1,0 +1,175 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"ctr/features"
+	"ctr/pipeline/synth"
+)
+
+// Defaults of the built-in rows that Train uses where it is given no files.
+const (
+	BuiltinRows = 200_000
+	BuiltinSeed = 1
+)
+
+// source is one file, standard input, or the built-in rows.
+type source struct {
+	name  string
+	path  string // "" where it is no file
+	synth *SynthSource
+	stdin io.Reader
+}
+
+// SynthSource is built-in rows: what `ctr synth` writes with these settings.
+type SynthSource struct {
+	Rows int64  `json:"rows"`
+	Seed uint64 `json:"seed"`
+}
+
+// stream is an open source.
+type stream struct {
+	io.Reader
+	pos   func() int64
+	close func() error
+}
+
+func (s *source) open(ctx context.Context, threads int) (*stream, error) {
+	switch {
+	case s.synth != nil:
+		r := synth.NewReader(ctx, synth.Options{Rows: s.synth.Rows, Seed: s.synth.Seed, Threads: threads})
+		return &stream{Reader: r, pos: func() int64 { return 0 }, close: r.Close}, nil
+	case s.stdin != nil:
+		in, err := features.OpenStdin(s.stdin)
+		if err != nil {
+			return nil, err
+		}
+		return &stream{Reader: in, pos: in.Pos, close: in.Close}, nil
+	default:
+		in, err := features.Open(s.path)
+		if err != nil {
+			return nil, err
+		}
+		return &stream{Reader: in, pos: in.Pos, close: in.Close}, nil
+	}
+}
+
+// sources resolves the files of in: globs become the files they match, in the
+// order of their names.
+func (in *Input) sources() ([]source, error) {
+	var out []source
+	for _, f := range in.Files {
+		if f == "-" {
+			if in.Stdin == nil {
+				return nil, errors.New("-: no standard input here")
+			}
+			out = append(out, source{name: "stdin", stdin: in.Stdin})
+			continue
+		}
+		paths, err := expand(f)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range paths {
+			out = append(out, source{name: p, path: p})
+		}
+	}
+	return out, nil
+}
+
+func expand(pattern string) ([]string, error) {
+	info, err := os.Stat(pattern)
+	if err == nil {
+		if info.IsDir() {
+			return nil, features.WithHint(fmt.Errorf("%s: a folder: want a file", pattern),
+				"name its files, for example '"+filepath.Join(pattern, "*.csv")+"'")
+		}
+		return []string{pattern}, nil
+	}
+	if strings.ContainsAny(pattern, "*?[") {
+		if paths, globErr := filepath.Glob(pattern); globErr == nil && len(paths) > 0 {
+			return paths, nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such file", pattern)
+	}
+	return nil, err
+}
+
+// schema gives the schema that was asked for: nil where it is to be found
+// from the data.
+func (in *Input) schema() (*features.Schema, error) {
+	if in.Schema == "" {
+		return nil, nil
+	}
+	if s, err := features.Preset(in.Schema); err == nil {
+		return s, nil
+	}
+	f, err := os.Open(in.Schema)
+	if errors.Is(err, fs.ErrNotExist) {
+		var names []string
+		for _, s := range features.Presets() {
+			names = append(names, s.Name)
+		}
+		return nil, fmt.Errorf("schema %q: want one of %s, or a YAML file", in.Schema, strings.Join(names, ", "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	return features.ReadSchema(f, in.Schema)
+}
+
+// window gives Since and Until as hours.
+func (in *Input) window() (since, until *features.Hour, err error) {
+	read := func(name, text string) *features.Hour {
+		if text == "" || err != nil {
+			return nil
+		}
+		h, ok := features.ParseHour([]byte(text))
+		if !ok {
+			err = fmt.Errorf("%s %q: want an hour as YYMMDDHH or YYYY-MM-DD[ HH:MM:SS]", name, text)
+		}
+		return &h
+	}
+	since, until = read("since", in.Since), read("until", in.Until)
+	return since, until, err
+}
+
+func (in *Input) threads() int {
+	if in.Threads > 0 {
+		return in.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (in *Input) validate() (faults []string) {
+	if in.Threads < 0 {
+		faults = append(faults, fmt.Sprintf("threads %d: want 1 or more, or 0 for all cores", in.Threads))
+	}
+	if in.MaxBad < 0 {
+		faults = append(faults, fmt.Sprintf("max-bad %d: want 0 or more", in.MaxBad))
+	}
+	if in.Rows < 0 {
+		faults = append(faults, fmt.Sprintf("rows %d: want 1 or more, or 0 for all", in.Rows))
+	}
+	return faults
+}
+
+// readerOptions are what a reader of these rows needs.
+func (in *Input) readerOptions(schema *features.Schema) features.ReaderOptions {
+	o := features.ReaderOptions{Schema: schema, Columns: features.Layout(in.Columns), Comma: in.Comma}
+	if in.NoHeader {
+		o.Header = features.HeaderNo
+	}
+	return o
+}

@@ -1,0 +1,160 @@
+package pipeline
+
+import (
+	"io"
+	"time"
+
+	"ctr/models"
+	"ctr/models/metrics"
+)
+
+// Input says what rows to read: the same for training, evaluation and
+// scoring of files.
+type Input struct {
+	// Files are paths or globs; "-" is Stdin. Empty means built-in synthetic
+	// rows for Train, and the training's own data for Evaluate.
+	Files []string
+	// Stdin is what "-" reads.
+	Stdin io.Reader
+	// Schema is a preset's name or the path of a YAML file; "" = found from
+	// the header or the number of columns.
+	Schema string
+	// Columns is the order of the columns of files without a header.
+	Columns []string
+	// NoHeader says that the first row is data, whatever it looks like.
+	NoHeader bool
+	// Comma separates fields; 0 = found from the schema and the first row.
+	Comma byte
+	// MaxBad is how many bad rows are passed over before it is an error.
+	MaxBad int
+	// Since and Until, where not "", keep rows with Since <= time < Until,
+	// in either form of the hour.
+	Since, Until string
+	// Rows, where not 0, takes a uniform sample of so many rows.
+	Rows int64
+	// Seed drives sampling and the random split.
+	Seed uint64
+	// Threads is the number of workers; 0 = all cores.
+	Threads int
+}
+
+// TrainOptions are the settings of Train and Compare.
+type TrainOptions struct {
+	Input
+	// Preset names a set of columns, caps and model settings: "" = the
+	// default of the data's schema, "replaced-lr" or "replaced-dt" = those
+	// of the PySpark system that ctr replaces.
+	Preset string
+	// Algo is a name of the registry: "lr", "dt", "rf".
+	Algo string
+	// Split is "time", "random" or "none"; "" = by time where the data has a
+	// time column, else random.
+	Split string
+	// TestFraction is the share of rows held out; 0 means 0.3.
+	TestFraction float64
+	// Include and Exclude choose columns (names of columns or of the parts
+	// of an hour: hour_time, day, dayofweek, month); Crosses adds pairs or more.
+	Include, Exclude []string
+	Crosses          [][]string
+	// MinCount is how often a value must be seen in the training rows; 0 =
+	// the default.
+	MinCount int
+	// Bits, where not 0, hashes the categories into 2^Bits codes in place of
+	// dictionaries.
+	Bits int
+	// Bins is the number of bins of a number column; 0 = the default.
+	Bins int
+	// NumbersAsValues makes lr weigh numbers themselves instead of bins.
+	NumbersAsValues bool
+	// Threshold is "auto" or "" (picked on the training rows) or a number.
+	Threshold string
+	// CostFP and CostFN, where not both 0, pick the threshold of least cost.
+	CostFP, CostFN float64
+	// Weight is the column of row weights; "" = the schema's, if any.
+	Weight string
+	// Out is where the model is written; "" = nowhere.
+	Out string
+	// Model has the settings of the algorithm.
+	Model models.Options
+}
+
+// TrainResult is what Train did. Its JSON is the command's.
+type TrainResult struct {
+	ModelPath string           `json:"model"`
+	Algo      string           `json:"algo"`
+	Rows      RowCounts        `json:"rows"`
+	Seconds   float64          `json:"seconds"`
+	Train     metrics.Metrics  `json:"train"`
+	Test      *metrics.Metrics `json:"test,omitempty"`
+
+	// Artifact is the model as it was (or would be) written.
+	Artifact *models.Artifact `json:"-"`
+	// Times says how long each stage took.
+	Times map[Stage]time.Duration `json:"-"`
+}
+
+// RowCounts says how many rows went where.
+type RowCounts struct {
+	Train int `json:"train"`
+	Test  int `json:"test"`
+	// Bad is how many rows were passed over.
+	Bad int `json:"bad,omitempty"`
+}
+
+// CompareResult is one row of the evaluation table.
+type CompareResult struct {
+	Algo    string           `json:"algo"`
+	Seconds float64          `json:"seconds"`
+	Train   metrics.Metrics  `json:"train"`
+	Test    *metrics.Metrics `json:"test,omitempty"`
+	// Warning says what to know before this row is compared with others.
+	Warning string `json:"warning,omitempty"`
+}
+
+// EvaluateOptions are the settings of Evaluate.
+type EvaluateOptions struct {
+	Input
+	// Model is the path of the model file.
+	Model string
+	// Threshold, where not "", replaces the model's.
+	Threshold string
+	// Predictions, where not "", is the file that gets
+	// id,y,probability,prediction in the order of the input.
+	Predictions string
+	// Overwrite allows Predictions to exist.
+	Overwrite bool
+}
+
+// EvaluateResult is what Evaluate found.
+type EvaluateResult struct {
+	metrics.Metrics
+	// Held says that the rows were those that training held out.
+	Held bool `json:"-"`
+	// Files are the files that were read.
+	Files []string `json:"-"`
+	// Bad is how many rows were passed over.
+	Bad int `json:"-"`
+}
+
+// ScoreFileOptions are the settings of ScoreFiles.
+type ScoreFileOptions struct {
+	Input
+	Model     string
+	Threshold string
+	// Output is a path, or "-" for the writer given.
+	Output string
+	// Format is "csv" (id,y,probability,prediction), "json" (lines) or
+	// "kaggle" (id,click).
+	Format    string
+	Overwrite bool
+}
+
+// ScoreFileResult is what ScoreFiles did.
+type ScoreFileResult struct {
+	Rows, Bad int
+	Seconds   float64
+	// Mean is the mean probability.
+	Mean float64
+	// Metrics is set where every row had a label.
+	Metrics *metrics.Metrics
+}

@@ -1,0 +1,231 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"ctr/features"
+)
+
+// job is a block on its way through a rowReader, with what its worker made of
+// it.
+type job struct {
+	block features.Block
+	file  int
+	seq   int64
+	open  *opened
+	out   jobOutput
+	bad   []badRow
+	done  chan struct{}
+}
+
+// jobOutput is what evaluation and file scoring make of a block: a result for
+// each good row that was selected.
+type jobOutput struct {
+	y    []int8
+	p    []float64
+	w    []float64 // empty where rows have no weight
+	text []byte    // lines for the output file
+}
+
+// badRow is a row that was passed over.
+type badRow struct {
+	file, row int64
+	err       error
+}
+
+// opened is what is known of a source once its first row has been seen.
+type opened struct {
+	layout features.Layout
+	schema *features.Schema
+	// bind is what the caller made of the layout: a Collector or an Encoder.
+	bind any
+}
+
+// rowReader reads sources, has threads work on their blocks, and emits the
+// blocks in order. It holds a fixed number of blocks, so that a slow reader of
+// its output slows the reading of its input.
+type rowReader struct {
+	in      *Input
+	sources []source
+	schema  *features.Schema
+	obs     Observer
+	// layout is called for each source when its layout is known, in order.
+	layout func(o *opened, name string) error
+	// worker makes the function that a goroutine calls for each block.
+	worker func() func(j *job)
+	// emit, where not nil, is called for each block in order.
+	emit func(j *job) error
+
+	// What is known afterwards.
+	marks []FileMark
+	bad   []badRow // ascending; at most MaxBad+1
+	nBad  int
+}
+
+// FileMark says what was read of one file: its fingerprint.
+type FileMark struct {
+	Bytes int64  `json:"bytes"`
+	XXH64 string `json:"xxh64"`
+}
+
+// run reads everything. It returns the first of: a failure to read, the
+// error of emit, more bad rows than allowed, ctx's error.
+func (r *rowReader) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	threads := r.in.threads()
+	free := make(chan *job, 2*threads+2)
+	for range cap(free) {
+		free <- &job{done: make(chan struct{}, 1)}
+	}
+	work, order := make(chan *job, cap(free)), make(chan *job, cap(free))
+	var wg sync.WaitGroup
+	for range threads {
+		do := r.worker()
+		wg.Go(func() {
+			for j := range work {
+				j.block.Split()
+				do(j)
+				j.done <- struct{}{}
+			}
+		})
+	}
+	var emitErr error
+	var tooMany atomic.Bool
+	collected := make(chan struct{})
+	go func() {
+		defer close(collected)
+		for j := range order {
+			<-j.done
+			r.take(j, &tooMany)
+			if r.emit != nil && emitErr == nil && !tooMany.Load() {
+				if emitErr = r.emit(j); emitErr != nil {
+					cancel()
+				}
+			}
+			free <- j
+		}
+	}()
+	readErr := r.read(ctx, free, &tooMany, func(j *job) { order <- j; work <- j })
+	close(work)
+	close(order)
+	wg.Wait()
+	<-collected
+	switch {
+	case emitErr != nil:
+		return emitErr
+	case tooMany.Load():
+		return &features.TooManyBad{Max: r.in.MaxBad, First: r.bad[0].err}
+	}
+	return readErr
+}
+
+// take notes the bad rows of a block; blocks come in order.
+func (r *rowReader) take(j *job, tooMany *atomic.Bool) {
+	r.nBad += len(j.bad)
+	if room := r.in.MaxBad + 1 - len(r.bad); room > 0 {
+		r.bad = append(r.bad, j.bad[:min(room, len(j.bad))]...)
+	}
+	if r.nBad > r.in.MaxBad {
+		tooMany.Store(true)
+	}
+}
+
+// read reads all sources one after the other.
+func (r *rowReader) read(ctx context.Context, free chan *job, tooMany *atomic.Bool, send func(*job)) error {
+	var seq, before int64
+	total := r.totalSize()
+	for i := range r.sources {
+		s, err := r.sources[i].open(ctx, r.in.threads())
+		if err != nil {
+			return err
+		}
+		progress := func() {
+			if r.obs != nil {
+				r.obs.Progress(StageRead, before+s.pos(), total, "")
+			}
+		}
+		err = r.readOne(ctx, i, s, free, &seq, tooMany, progress, send)
+		before += s.pos()
+		s.close() //nolint:errcheck // only read
+		if err != nil || tooMany.Load() {
+			return err
+		}
+	}
+	return nil
+}
+
+// totalSize gives the bytes of all sources, 0 where one of them is no file.
+func (r *rowReader) totalSize() int64 {
+	var total int64
+	for i := range r.sources {
+		info, err := os.Stat(r.sources[i].path)
+		if r.sources[i].path == "" || err != nil || !info.Mode().IsRegular() {
+			return 0
+		}
+		total += info.Size()
+	}
+	return total
+}
+
+func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan *job, seq *int64, tooMany *atomic.Bool, progress func(), send func(*job)) error {
+	rd, err := features.NewReader(s, r.sources[file].name, r.in.readerOptions(r.schema))
+	if err != nil {
+		return err
+	}
+	open := &opened{layout: rd.Layout(), schema: rd.Schema()}
+	if err := r.layout(open, r.sources[file].name); err != nil {
+		return err
+	}
+	for !tooMany.Load() {
+		var j *job
+		select {
+		case j = <-free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		err := rd.Next(&j.block)
+		if err != nil {
+			free <- j
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			return err
+		}
+		j.file, j.seq, j.open, j.bad = file, *seq, open, j.bad[:0]
+		*seq++
+		send(j)
+		progress()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	r.marks = append(r.marks, FileMark{Bytes: rd.Bytes(), XXH64: hex64(rd.Sum64())})
+	return nil
+}
+
+// fail notes a bad row of j, with its place.
+func (j *job) fail(row int, err error) {
+	var re *features.RowError
+	if errors.As(err, &re) && re.File == "" {
+		re.File, re.Line = j.block.Name, j.block.Line(row)
+		// The value points into the block, which is used again.
+		re.Value = slices.Clone(re.Value)
+	}
+	j.bad = append(j.bad, badRow{file: int64(j.file), row: j.block.First + int64(row), err: err})
+}
+
+func hex64(v uint64) string {
+	const digits = "0123456789abcdef"
+	var b [16]byte
+	for i := range b {
+		b[i] = digits[v>>(60-4*i)&15]
+	}
+	return string(b[:])
+}
