@@ -81,7 +81,7 @@ func (c *Collector) sampleBound() uint64 {
 	for _, w := range c.workers {
 		all = append(all, w.kept...)
 	}
-	if len(all) <= n {
+	if len(all) <= n && c.bound.Load() == math.MaxUint64 {
 		return math.MaxUint64
 	}
 	slices.Sort(all)
