@@ -1,0 +1,438 @@
+package trees
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"slices"
+	"sync"
+)
+
+// taskRows is the size of a node whose rows are copied together, and whose
+// subtree is then grown within the cache and by one goroutine. It is part of
+// the order of work, not of the result.
+const taskRows = 16384
+
+// A node of nearRows rows or more, and at most one in nearShare of its view's,
+// is worth a copy.
+const (
+	nearRows  = 512
+	nearShare = 8
+)
+
+// directRows is the size of a node for which the bins of each field are
+// counted and searched one field after the other, touching no more bins than
+// there are rows.
+const directRows = 1024
+
+// grown is a node of a tree that is being grown. Children stand side by side.
+type grown struct {
+	split split
+	child int32 // the left one; 0 = leaf
+	sums  sums
+	p     float64 // rate, drawn to the parent's
+}
+
+// task is a node to be grown: entries lo … hi-1, at a depth from 0.
+type task struct {
+	node   int
+	lo, hi int
+	depth  int
+	seed   uint64
+}
+
+// grower is the scratch space of one goroutine that grows trees.
+type grower struct {
+	searcher
+	b       *binned
+	copies  []view // by level
+	nodes   []grown
+	es      []entry // rows of the tree, the rows of a node side by side
+	spare   []entry
+	cols    []uint16 // of the split under search
+	some    *hist    // of cols
+	free    []*hist  // of all fields
+	one     hist
+	present []uint16
+	side    [maxBins]uint8
+	tasks   []task
+	parts   [][]grown // the subtrees of tasks
+	inner   []*grower // who grows them; none = g itself does
+	threads int
+	draws   []uint16
+}
+
+func newGrower(b *binned, p *params, threads int) *grower {
+	m := p.columns(len(b.fields))
+	g := &grower{b: b, searcher: searcher{p: p}, threads: threads}
+	g.cols = make([]uint16, len(b.fields))
+	g.some = newHist(m, b.w != nil)
+	g.one = *newHist(1, b.w != nil)
+	return g
+}
+
+// columns is how many of n columns a split looks at.
+func (p *params) columns(n int) int {
+	return min(max(int(p.colShare*float64(n)+.5), 1), n)
+}
+
+// tree grows a tree on g.es, which it reorders. The subtrees of nodes of at
+// most taskRows rows are grown by inner: at once where there is one of them,
+// else side by side when all larger nodes are done.
+func (g *grower) tree(ctx context.Context, seed uint64, inner []*grower) []grown {
+	v := view{data: g.b.data, stride: g.b.stride, rows: g.b.rows, w: g.b.w}
+	g.nodes = append(g.nodes[:0], grown{sums: g.total(g.es)})
+	root := &g.nodes[0]
+	root.p = root.sums.rate()
+	g.tasks, g.parts, g.inner = g.tasks[:0], g.parts[:0], inner
+	g.reserve(len(g.es))
+	g.grow(ctx, task{node: 0, lo: 0, hi: len(g.es), seed: seed}, v, nil)
+	if len(inner) > 1 {
+		g.parts = append(g.parts, make([][]grown, len(g.tasks))...)
+		g.each(inner, len(g.tasks), func(w *grower, i int) {
+			if ctx.Err() == nil {
+				g.parts[i] = w.subtree(ctx, g, g.tasks[i], v)
+			}
+		})
+	}
+	for i, part := range g.parts {
+		if len(part) > 0 {
+			g.nodes = graft(g.nodes, g.tasks[i].node, part)
+		}
+	}
+	return g.nodes
+}
+
+// reserve makes room for n entries to be set aside.
+func (g *grower) reserve(n int) {
+	if len(g.spare) < n {
+		g.spare = make([]entry, n)
+	}
+}
+
+func (g *grower) each(inner []*grower, n int, work func(w *grower, i int)) {
+	free := make(chan *grower, len(inner))
+	for _, w := range inner {
+		free <- w
+	}
+	each(len(inner), n, func(i int) {
+		w := <-free
+		work(w, i)
+		free <- w
+	})
+}
+
+// graft puts a subtree in the place of a leaf.
+func graft(nodes []grown, at int, part []grown) []grown {
+	shift := int32(len(nodes) - 1)
+	for i := range part {
+		if part[i].child > 0 {
+			part[i].child += shift
+		}
+	}
+	nodes[at] = part[0]
+	return append(nodes, part[1:]...)
+}
+
+func (g *grower) total(es []entry) (s sums) {
+	t, w, y := uint64(0), uint64(0), uint64(0)
+	for _, e := range es {
+		t += e.tally()
+		if g.b.w != nil {
+			x := g.b.w[e.row()] * e.draws()
+			w += x
+			if e.click() {
+				y += x
+			}
+		}
+	}
+	s = sums{n: float64(uint32(t)), w: float64(uint32(t)), y: float64(t >> 32)}
+	if g.b.w != nil {
+		s.w, s.y = float64(w)*g.b.unit, float64(y)*g.b.unit
+	}
+	return s
+}
+
+// subtree grows the subtree of a node of from.
+func (g *grower) subtree(ctx context.Context, from *grower, t task, v view) []grown {
+	g.es = append(g.es[:0], from.es[t.lo:t.hi]...)
+	g.reserve(len(g.es))
+	g.nodes = append(g.nodes[:0], from.nodes[t.node])
+	g.grow(ctx, task{node: 0, lo: 0, hi: len(g.es), depth: t.depth, seed: t.seed}, v, nil)
+	return slices.Clone(g.nodes)
+}
+
+// near copies the rows of a node that are spread over a view of many times as
+// many rows, and makes the entries point into the copy: what follows reads
+// memory in order. A node has few such copies above it, each of a size of its
+// own (level), so that their buffers can be used again.
+func (g *grower) near(t task, v view) view {
+	es := g.es[t.lo:t.hi]
+	if len(es) < nearRows || len(es)*nearShare > v.rows {
+		return v
+	}
+	level := v.level + 1
+	for len(g.copies) <= level {
+		g.copies = append(g.copies, view{})
+	}
+	to := &g.copies[level]
+	size := len(es) * v.stride
+	to.data = slices.Grow(to.data[:0], size)[:size]
+	to.stride, to.rows, to.level = v.stride, len(es), level
+	for i, e := range es {
+		src, dst := v.data[e.row()*v.stride:][:v.stride], to.data[i*v.stride:][:v.stride]
+		for len(src) >= 8 && len(dst) >= 8 {
+			binary.LittleEndian.PutUint64(dst, binary.LittleEndian.Uint64(src))
+			src, dst = src[8:], dst[8:]
+		}
+	}
+	if v.w != nil {
+		to.w = slices.Grow(to.w[:0], len(es))[:len(es)]
+		for i, e := range es {
+			to.w[i] = v.w[e.row()]
+		}
+	}
+	for i, e := range es {
+		es[i] = e&^math.MaxUint32 | entry(i)
+	}
+	return *to
+}
+
+// grow splits a node, whose entries point into v, and, depth first, its
+// children. h is its histogram, or nil; grow owns it.
+func (g *grower) grow(ctx context.Context, t task, v view, h *hist) {
+	defer func() { g.release(h) }()
+	s := g.nodes[t.node].sums
+	if !g.splittable(s, t.depth) || ctx.Err() != nil {
+		return
+	}
+	if len(g.inner) > 0 && t.hi-t.lo <= taskRows {
+		g.tasks = append(g.tasks, t)
+		if len(g.inner) == 1 {
+			g.parts = append(g.parts, g.inner[0].subtree(ctx, g, t, v))
+		}
+		return
+	}
+	if len(g.inner) <= 1 {
+		v = g.near(t, v)
+	}
+	var best split
+	h, best = g.search(t, &v, h, s)
+	if best.gain <= 0 {
+		return
+	}
+	mid := g.partition(t, &v, &best)
+	child := len(g.nodes)
+	node := &g.nodes[t.node]
+	node.split, node.child = best, int32(child)
+	left, right := best.sum, s.minus(best.sum)
+	p := node.p
+	g.nodes = append(g.nodes,
+		grown{sums: left, p: g.drawn(left, p)},
+		grown{sums: right, p: g.drawn(right, p)})
+	tl := task{child, t.lo, mid, t.depth + 1, mix(t.seed ^ 1)}
+	tr := task{child + 1, mid, t.hi, t.depth + 1, mix(t.seed ^ 2)}
+	small, large := tl, tr
+	if mid-t.lo > t.hi-mid {
+		small, large = tr, tl
+	}
+	var hs *hist
+	if h != nil && large.hi-large.lo > directRows && g.splittable(g.nodes[large.node].sums, large.depth) {
+		hs = g.count(small, &v)
+		h.subtract(hs)
+	} else {
+		g.release(h)
+		h = nil
+	}
+	hl := h
+	h = nil
+	g.grow(ctx, small, v, hs)
+	g.grow(ctx, large, v, hl)
+}
+
+func (g *grower) splittable(s sums, depth int) bool {
+	return depth < g.p.depth && s.n >= 2*float64(g.p.minLeaf) && s.y > 0 && s.y < s.w
+}
+
+// drawn is the rate of s with shrink rows at the parent's probability added.
+func (g *grower) drawn(s sums, parent float64) float64 {
+	d := s.w + g.p.shrink
+	if d == 0 {
+		return parent
+	}
+	return min(max((s.y+g.p.shrink*parent)/d, 0), 1)
+}
+
+// search finds the best split of a node. Where it made a histogram of all
+// fields, it gives it back.
+func (g *grower) search(t task, v *view, h *hist, node sums) (*hist, split) {
+	best := split{field: -1}
+	es := g.es[t.lo:t.hi]
+	m, nf := len(g.some.n), len(g.b.fields)
+	for f := range g.cols {
+		g.cols[f] = uint16(f)
+	}
+	if m < nf {
+		r := rng(t.seed)
+		for k := range m {
+			j := k + r.below(nf-k)
+			g.cols[k], g.cols[j] = g.cols[j], g.cols[k]
+		}
+		slices.Sort(g.cols[:m])
+	}
+	cols := g.cols[:m]
+	switch {
+	case h != nil:
+	case len(es) <= directRows:
+		for _, f := range cols {
+			g.direct(int(f), v, es)
+			g.field(int(f), &g.one, 0, node, &best)
+			g.wipe()
+		}
+		return nil, best
+	case m == nf:
+		h = g.count(t, v)
+	default:
+		g.some.clear()
+		g.some.add(v, cols, es)
+		for k, f := range cols {
+			g.scan(g.some, k, g.b.fields[f].size)
+			g.field(int(f), g.some, k, node, &best)
+		}
+		return nil, best
+	}
+	for _, f := range cols {
+		g.scan(h, int(f), g.b.fields[f].size)
+		g.field(int(f), h, int(f), node, &best)
+	}
+	return h, best
+}
+
+// field searches field f, whose histogram is column k of h and whose bins with
+// rows are g.present.
+func (g *grower) field(f int, h *hist, k int, node sums, best *split) {
+	if len(g.present) < 2 {
+		return
+	}
+	var w *weights
+	if h.w != nil {
+		w = &h.w[k]
+	}
+	g.load(&h.n[k], w, g.b.unit, g.present)
+	if g.b.fields[f].number {
+		g.number(f, node, best)
+	} else {
+		g.categories(f, node, best)
+	}
+}
+
+// scan lists the bins that have rows.
+func (g *grower) scan(h *hist, k, size int) {
+	g.present = g.present[:0]
+	for b, t := range h.n[k][:size] {
+		if t != 0 {
+			g.present = append(g.present, uint16(b))
+		}
+	}
+}
+
+// direct counts field f into g.one and lists its bins.
+func (g *grower) direct(f int, v *view, es []entry) {
+	g.present = g.present[:0]
+	h := &g.one.n[0]
+	data := v.data[f:]
+	for _, e := range es {
+		b := data[e.row()*v.stride]
+		if h[b] == 0 {
+			g.present = append(g.present, uint16(b))
+		}
+		h[b] += e.tally()
+		if g.one.w != nil {
+			x := v.w[e.row()] * e.draws()
+			s := &g.one.w[0][b]
+			s.w += x
+			if e.click() {
+				s.y += x
+			}
+		}
+	}
+	if g.b.fields[f].number {
+		slices.Sort(g.present)
+	}
+}
+
+// wipe makes g.one zero again.
+func (g *grower) wipe() {
+	for _, b := range g.present {
+		g.one.n[0][b] = 0
+		if g.one.w != nil {
+			g.one.w[0][b] = struct{ w, y uint64 }{}
+		}
+	}
+}
+
+// count makes the histogram of all fields of a node.
+func (g *grower) count(t task, v *view) *hist {
+	es := g.es[t.lo:t.hi]
+	h := g.take()
+	if g.threads == 1 || len(es) < 2*taskRows {
+		h.add(v, nil, es)
+		return h
+	}
+	parts := make([]*hist, g.threads)
+	for i := range parts[1:] {
+		parts[i+1] = g.take()
+	}
+	parts[0] = h
+	var wg sync.WaitGroup
+	for i, part := range parts {
+		lo, hi := len(es)*i/len(parts), len(es)*(i+1)/len(parts)
+		wg.Go(func() { part.add(v, nil, es[lo:hi]) })
+	}
+	wg.Wait()
+	for _, part := range parts[1:] {
+		h.plus(part)
+		g.release(part)
+	}
+	return h
+}
+
+func (g *grower) take() *hist {
+	if n := len(g.free); n > 0 {
+		h := g.free[n-1]
+		g.free = g.free[:n-1]
+		h.clear()
+		return h
+	}
+	return newHist(len(g.b.fields), g.b.w != nil)
+}
+
+func (g *grower) release(h *hist) {
+	if h != nil {
+		g.free = append(g.free, h)
+	}
+}
+
+// partition puts the entries that go left before the others, both in the order
+// they had, and gives the first of those that go right.
+func (g *grower) partition(t task, v *view, s *split) (mid int) {
+	for b := range g.b.fields[s.field].size {
+		g.side[b] = 1
+		if s.left.has(uint16(b)) {
+			g.side[b] = 0
+		}
+	}
+	es := g.es[t.lo:t.hi]
+	spare := g.spare[:len(es)]
+	data, stride := v.data[s.field:], v.stride
+	l, r := 0, 0
+	for _, e := range es {
+		right := int(g.side[data[e.row()*stride]])
+		es[l] = e
+		spare[r] = e
+		l += 1 - right
+		r += right
+	}
+	copy(es[l:], spare[:r])
+	return t.lo + l
+}

@@ -1,0 +1,142 @@
+package trees
+
+// An entry is a row of a node: its index in the low 32 bits, then how often it
+// was drawn (16 bits), then its clicks (as often, or 0; 16 bits). Rows move
+// through a tree as entries, so that counting one reads nothing but its bins.
+type entry uint64
+
+// maxDraws is how often an entry can count its row.
+const maxDraws = 1<<16 - 1
+
+func makeEntry(row, draws int, y uint8) entry {
+	e := entry(row) | entry(draws)<<32
+	return e | entry(y)*entry(draws)<<48
+}
+
+func (e entry) row() int { return int(uint32(e)) }
+
+// tally gives draws in the low and clicks in the high 32 bits.
+func (e entry) tally() uint64 { return uint64(e>>32)&0xffff | uint64(e>>48)<<32 }
+
+func (e entry) draws() uint64 { return uint64(e>>32) & 0xffff }
+func (e entry) click() bool   { return e>>48 != 0 }
+
+// column is the histogram of a field: a tally a bin.
+type column [maxBins]uint64
+
+// weights is the same in units of weight.
+type weights [maxBins]struct{ w, y uint64 }
+
+// hist is the histograms of several fields over the rows of a node.
+type hist struct {
+	n []column
+	w []weights // nil where all weights are 1
+}
+
+func newHist(fields int, weighted bool) *hist {
+	h := &hist{n: make([]column, fields)}
+	if weighted {
+		h.w = make([]weights, fields)
+	}
+	return h
+}
+
+func (h *hist) clear() {
+	clear(h.n)
+	clear(h.w)
+}
+
+// add counts es in fields cols, the k-th of which is column k of h; nil stands
+// for all fields.
+func (h *hist) add(v *view, cols []uint16, es []entry) {
+	if cols == nil {
+		addAll(h.n, v, es)
+	} else {
+		addSome(h.n, v, cols, es)
+	}
+	if h.w == nil {
+		return
+	}
+	for _, e := range es {
+		w := v.w[e.row()] * e.draws()
+		y := uint64(0)
+		if e.click() {
+			y = w
+		}
+		row := v.data[e.row()*v.stride:][:v.stride]
+		for k := range h.w {
+			f := k
+			if cols != nil {
+				f = int(cols[k])
+			}
+			s := &h.w[k][row[f]]
+			s.w += w
+			s.y += y
+		}
+	}
+}
+
+func addAll(h []column, v *view, es []entry) {
+	for _, e := range es {
+		t := e.tally()
+		row := v.data[e.row()*v.stride:][:len(h)]
+		for f, b := range row {
+			h[f][b] += t
+		}
+	}
+}
+
+func addSome(h []column, v *view, cols []uint16, es []entry) {
+	h = h[:len(cols)]
+	for _, e := range es {
+		t := e.tally()
+		row := v.data[e.row()*v.stride:][:v.stride]
+		for k, c := range cols {
+			h[k][row[c]] += t
+		}
+	}
+}
+
+// subtract takes o from h: what is left of a node when a child is taken away.
+func (h *hist) subtract(o *hist) {
+	for f := range h.n {
+		a, b := &h.n[f], &o.n[f]
+		for i := range a {
+			a[i] -= b[i]
+		}
+	}
+	for f := range h.w {
+		a, b := &h.w[f], &o.w[f]
+		for i := range a {
+			a[i].w -= b[i].w
+			a[i].y -= b[i].y
+		}
+	}
+}
+
+// plus adds o to h.
+func (h *hist) plus(o *hist) {
+	for f := range h.n {
+		a, b := &h.n[f], &o.n[f]
+		for i := range a {
+			a[i] += b[i]
+		}
+	}
+	for f := range h.w {
+		a, b := &h.w[f], &o.w[f]
+		for i := range a {
+			a[i].w += b[i].w
+			a[i].y += b[i].y
+		}
+	}
+}
+
+// view is the rows that entries point into: those of a whole table, or a copy
+// of a few that fits the cache.
+type view struct {
+	data   []uint8
+	stride int
+	rows   int
+	w      []uint64
+	level  int // 0 = the table, then copies of copies
+}
