@@ -313,10 +313,7 @@ func (o *TrainOptions) judge(ctx context.Context, a *models.Artifact, p *prepare
 		return err
 	}
 	if auto {
-		var costs *metrics.Costs
-		if o.CostFP > 0 || o.CostFN > 0 {
-			costs = &metrics.Costs{FP: o.CostFP, FN: o.CostFN}
-		}
+		costs := metrics.Costs{FP: o.CostFP, FN: o.CostFN}
 		if threshold, err = metrics.PickThreshold(p.Train.Y, train, p.Train.W, costs); err != nil {
 			return err
 		}
