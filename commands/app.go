@@ -13,6 +13,12 @@ import (
 // anew for each call: urfave/cli's flags remember what was set.
 func allCommands(s *stdio) []*cli.Command {
 	return []*cli.Command{
+		trainCommand(s),
+		evaluateCommand(s),
+		compareCommand(s),
+		inspectCommand(s),
+		synthCommand(s),
+		brokerCommand(s),
 		versionCommand(s),
 	}
 }
@@ -96,10 +102,18 @@ func dispatchCommand(ctx context.Context, c *cli.Command, all []*cli.Command, ar
 		Name: "ctr", Commands: []*cli.Command{c},
 		HideHelp: true, HideVersion: true,
 		Writer: s.out, ErrWriter: s.err,
+		Metadata:       map[string]any{"given": given},
 		OnUsageError:   asIs,
 		ExitErrHandler: func(*cli.Context, error) {}, // the library's would exit
 	}
 	return app.RunContext(ctx, append([]string{"ctr", c.Name, "--"}, names...))
+}
+
+// onCommandLine reports whether a flag was given there, and not only in the
+// environment or the config file, which other commands share.
+func onCommandLine(c *cli.Context, name string) bool {
+	given, _ := c.App.Metadata["given"].([]setting)
+	return slices.ContainsFunc(given, func(g setting) bool { return g.name == name })
 }
 
 func isHelp(arg string) bool { return arg == "--help" || arg == "-help" || arg == "-h" }

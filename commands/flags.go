@@ -124,6 +124,17 @@ func optionalFloatFlag(p **float64, low, high float64, name, usage string) cli.F
 	}, func(*float64) string { return "" })
 }
 
+// optionalWholeFlag takes a whole number from 0 and knows whether it was given.
+func optionalWholeFlag(p **int64, name, usage string) cli.Flag {
+	return flagOf(p, name, usage, func(s string) (*int64, error) {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || n < 0 {
+			return nil, errors.New("want a whole number from 0")
+		}
+		return &n, nil
+	}, func(*int64) string { return "" })
+}
+
 // optionalBoolFlag takes true or false and knows whether it was given.
 func optionalBoolFlag(p **bool, name, usage string) cli.Flag {
 	return flagOf(p, name, usage, func(s string) (*bool, error) {
@@ -234,10 +245,13 @@ type common struct {
 	json   bool
 }
 
-func (o *common) flags() []cli.Flag {
+func (o *common) flags() []cli.Flag { return o.quietFlags("no progress and no notes") }
+
+// quietFlags are the same, where --quiet means something else.
+func (o *common) quietFlags(quiet string) []cli.Flag {
 	return group("Common",
 		boolFlag(&o.json, "json", "print the result as one JSON document"),
-		boolFlag(&o.quiet, "quiet", "no progress and no notes"),
+		boolFlag(&o.quiet, "quiet", quiet),
 		stringFlag(&o.config, "config", "read flags from a YAML `FILE`; see ctr help config"),
 	)
 }

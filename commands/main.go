@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"ctr/features"
+	"ctr/pipeline"
 )
 
 // The exit codes.
@@ -40,6 +41,7 @@ type stdio struct {
 // than allowed, 130 interrupted. The first SIGINT or SIGTERM asks the command
 // to stop; with the second, Main returns at once, whatever still runs.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	pipeline.Version = version
 	s := &stdio{in: stdin, out: stdout, err: stderr, terminal: isTerminal(stderr), getenv: os.Getenv}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -103,11 +105,12 @@ func report(w io.Writer, err error) {
 
 func exitCode(err error) int {
 	var usage *usageError
+	var option *pipeline.OptionError
 	var bad *features.TooManyBad
 	switch {
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &option):
 		return exitUsage
 	case errors.As(err, &bad):
 		return exitTooManyBad

@@ -1,0 +1,164 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"ctr": func() { os.Exit(Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// update says that expected output is to be rewritten: UPDATE=1 go test.
+var update = os.Getenv("UPDATE") != ""
+
+// TestScripts runs testdata/script/*.txtar: one file for each way to use ctr
+// and one for each kind of bad input. Besides testscript's own commands they
+// have
+//
+//	exits CODE ctr ARGS…     the program must end with this exit code
+//	port NAME                sets $NAME to a free TCP port
+//	sparse FILE BYTES        makes a file of zero bytes that takes no space
+//	bytes FILE TEXT          makes a file of TEXT, with Go's escapes: 'a\x00\n'
+//	damage FILE OFFSET       changes one byte; a negative offset is from the end
+//	cutfile FILE BYTES       keeps the first bytes; a negative number drops the last
+//	lines N FILE             the file must have so many lines
+//
+// and the condition [shared] for the real rows of CTR_SHARED.
+func TestScripts(t *testing.T) {
+	shared := sharedDir()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("SHARED", shared)
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "shared":
+				return exists(shared), nil
+			case "root":
+				return os.Getuid() == 0, nil
+			case "devfull":
+				return exists("/dev/full"), nil
+			}
+			return false, fmt.Errorf("no condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   cmdExits,
+			"port":    cmdPort,
+			"sparse":  cmdSparse,
+			"bytes":   cmdBytes,
+			"damage":  cmdDamage,
+			"cutfile": cmdCutFile,
+			"lines":   cmdLines,
+		},
+	})
+}
+
+// sharedDir gives the directory of real rows: CTR_SHARED, or shared beside
+// the repository.
+func sharedDir() string {
+	if dir := os.Getenv("CTR_SHARED"); dir != "" {
+		return dir
+	}
+	dir, err := filepath.Abs("../../shared")
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	code := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%s %s: exit code %d, want %s", args[1], args[2], code, args[0])
+	}
+}
+
+func cmdPort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	ts.Check(l.Close())
+}
+
+func cmdSparse(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(f.Truncate(number(ts, args[1])))
+	ts.Check(f.Close())
+}
+
+func cmdBytes(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+func cmdDamage(ts *testscript.TestScript, _ bool, args []string) {
+	data, at := fileAt(ts, args)
+	data[at] ^= 0x55
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+func cmdCutFile(ts *testscript.TestScript, _ bool, args []string) {
+	data, at := fileAt(ts, args)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data[:at], 0o600))
+}
+
+// fileAt reads a file and an offset into it.
+func fileAt(ts *testscript.TestScript, args []string) (data []byte, at int64) {
+	data, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if at = number(ts, args[1]); at < 0 {
+		at += int64(len(data))
+	}
+	return data, at
+}
+
+func cmdLines(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[1])
+	n := int64(0)
+	for _, c := range text {
+		if c == '\n' {
+			n++
+		}
+	}
+	if want := number(ts, args[0]); n != want {
+		ts.Fatalf("%s: %d lines, want %d", args[1], n, want)
+	}
+}
+
+func number(ts *testscript.TestScript, text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	ts.Check(err)
+	return n
+}

@@ -1,0 +1,169 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"ctr/models"
+	"ctr/pipeline"
+)
+
+// trainFlags are the flags of training that train and compare share.
+func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
+	o.TestFraction = 0.3
+	m := &o.Model
+	return flags(
+		group("Held-out rows",
+			choiceFlag(&o.Split, "split", "hold out the last hours, random rows or nothing: `time, random or none`; by time where the data has a time column", "time", "random", "none"),
+			floatFlag(&o.TestFraction, 0, 1, "test-fraction", "`SHARE` of the rows that is held out"),
+		),
+		group("Features",
+			choiceFlag(&o.Preset, "preset", "columns and settings of the PySpark system that ctr replaces: `replaced-lr or replaced-dt`", "replaced-lr", "replaced-dt"),
+			listFlag(&o.Include, "include", "use only these `COLUMNS` (hour_time, day, dayofweek and month are parts of the time)"),
+			listFlag(&o.Exclude, "exclude", "leave these `COLUMNS` out"),
+			crossFlag(&o.Crosses, "cross", "add the combination of `COLUMNS`, such as site_id,app_id; repeatable"),
+			wholeFlag(&o.MinCount, 0, "min-count", "a value needs `N` training rows to count as known"),
+			wholeFlag(&o.Bits, 0, "bits", "hash values into 2^`N` codes instead of keeping dictionaries"),
+			wholeFlag(&o.Bins, 0, "bins", "`N` bins for a column of numbers"),
+			boolFlag(&o.NumbersAsValues, "numbers-as-values", "lr weighs numbers themselves, not their bins"),
+			stringFlag(&o.Weight, "weight", "the `COLUMN` of row weights"),
+		),
+		group("Threshold (a row is predicted a click where its probability is above it)",
+			thresholdFlag(&o.Threshold, "`auto or a number`; auto, the default, is the best F1 on the training rows, or the least cost where costs are given"),
+			floatFlag(&o.CostFP, 0, 1e308, "cost-fp", "`COST` of predicting a click that does not come"),
+			floatFlag(&o.CostFN, 0, 1e308, "cost-fn", "`COST` of missing a click"),
+		),
+		group("Logistic regression (lr)",
+			optionalFloatFlag(&m.L2, 0, 1e308, "l2", "`WEIGHT` of ½‖w‖² beside the sum of losses (1/C of scikit-learn)"),
+			optionalFloatFlag(&m.L1, 0, 1e308, "l1", "`WEIGHT` of ‖w‖₁ beside the sum of losses"),
+			boolFlag(&m.MeanLoss, "mean-loss", "l1 and l2 stand beside the mean of losses instead"),
+			boolFlag(&m.Standardize, "standardize", "penalise weights in units of each column's standard deviation, as Spark does"),
+			wholeFlag(&m.MaxIter, 0, "max-iter", "at most `N` iterations"),
+			floatFlag(&m.Tol, 0, 1, "tol", "stop where the relative change is below `X`"),
+		),
+		group("Trees (dt, rf)",
+			wholeFlag(&m.Trees, 0, "trees", "`N` trees of a forest"),
+			wholeFlag(&m.Depth, 0, "depth", "at most `N` levels of splits"),
+			wholeFlag(&m.Leaves, 0, "leaves", "at most `N` leaves a tree"),
+			wholeFlag(&m.MinLeaf, 0, "min-leaf", "at least `N` training rows a leaf"),
+			optionalFloatFlag(&m.RowShare, 0, 1, "row-share", "`SHARE` of the rows that a tree of a forest sees"),
+			optionalFloatFlag(&m.ColShare, 0, 1, "column-share", "`SHARE` of the columns that a split of a forest looks at"),
+			optionalBoolFlag(&m.Bootstrap, "bootstrap", "draw a tree's rows with replacement: `true or false`"),
+		),
+	)
+}
+
+// prepareTrain checks what flags alone cannot and hands the seed and the
+// threads down to the algorithm.
+func prepareTrain(o *pipeline.TrainOptions) error {
+	if o.Split == "none" || o.TestFraction > 0 && o.TestFraction < 1 {
+		o.Model.Seed, o.Model.Threads = o.Seed, o.Threads
+		return nil
+	}
+	return usagef("--test-fraction %v: want a number between 0 and 1", o.TestFraction).
+		withHint("--split none trains on all rows")
+}
+
+func checkAlgo(flag, name string) error {
+	names := models.Names()
+	if slices.Contains(names, name) {
+		return nil
+	}
+	e := usagef("%s %q: want %s", flag, name, orList(names))
+	if near := nearest(name, names); near != "" {
+		return e.withHint("did you mean %s?", near)
+	}
+	return e
+}
+
+func trainCommand(s *stdio) *cli.Command {
+	var c common
+	o := pipeline.TrainOptions{Out: "model.ctr"}
+	return &cli.Command{
+		Name: "train", Usage: "fits a model, writes model.ctr, prints how good it is",
+		ArgsUsage: "[DATA…]", Args: true,
+		UsageText: `ctr train train.csv --algo lr
+			ctr train --algo rf --trees 200 part-*.csv.gz
+			ctr train train.csv --cross site_id,app_id --out pairs.ctr
+			zcat logs.csv.gz | ctr train - --json
+			ctr train                      (on built-in synthetic rows)`,
+		Description: "DATA is CSV or TSV, with or without a header, plain, .gz or .zst; several files, globs, or - for standard input. Without DATA, ctr trains on built-in synthetic rows.\n\nThe last 30 % of the hours are held out, and the model is judged on them. The model file records which rows these are, so that ctr evaluate alone judges the same. The same data, flags and seed give the same file, byte for byte. An existing model is replaced once the new one is complete.",
+		Flags: flags(
+			group("Model",
+				stringFlag(&o.Algo, "algo", "`NAME` of the algorithm: lr (logistic regression, the default), dt (decision tree) or rf (random forest)"),
+				stringFlag(&o.Out, "out", "the model `FILE` to write"),
+			),
+			trainFlags(&o), learnFlags(&o.Input), c.flags()),
+		Action: func(cc *cli.Context) error {
+			o.Files, o.Stdin = cc.Args().Slice(), s.in
+			r, err := runTrain(cc.Context, o, s, &c)
+			if err != nil || !c.json {
+				if err == nil {
+					printTrain(s, &o, r)
+				}
+				return err
+			}
+			return printJSON(s.out, r)
+		},
+	}
+}
+
+func runTrain(ctx context.Context, o pipeline.TrainOptions, s *stdio, c *common) (*pipeline.TrainResult, error) {
+	if o.Algo == "" && o.Preset == "" { // a preset has an algorithm of its own
+		o.Algo = "lr"
+	}
+	if o.Algo != "" {
+		if err := checkAlgo("--algo", o.Algo); err != nil {
+			return nil, err
+		}
+	}
+	if err := prepareTrain(&o); err != nil {
+		return nil, err
+	}
+	if o.Out == "" {
+		return nil, usagef("--out: want a file name")
+	}
+	p := newProgress(s, c.quiet)
+	defer p.close()
+	noteBuiltin(p, o.Files)
+	return pipeline.Train(ctx, o, p)
+}
+
+// builtin says what rows there are where no DATA is given.
+var builtin = fmt.Sprintf("built-in synthetic rows (%s)", thousands(pipeline.BuiltinRows))
+
+// noteBuiltin says, first of all, that built-in rows are used, if so.
+func noteBuiltin(p *progress, files []string) {
+	if len(files) == 0 {
+		p.Note("No DATA given: using " + builtin + ".")
+	}
+}
+
+func printTrain(s *stdio, o *pipeline.TrainOptions, r *pipeline.TrainResult) {
+	from := builtin
+	if len(o.Files) > 0 {
+		from = count(r.Rows.Train+r.Rows.Test, "row")
+	}
+	fmt.Fprintf(s.out, "%s, trained on %s in %s\n\n", algoTitle(r.Algo), from, seconds(r.Seconds))
+	parts := []judged{{"train", r.Train}}
+	if r.Test != nil {
+		parts = append(parts, judged{"test", *r.Test})
+	}
+	printMetrics(s.out, parts...)
+	fmt.Fprintf(s.out, "\n%s written; a row is predicted a click above %.4g.\n", r.ModelPath, r.Train.Threshold)
+	if r.Rows.Bad > 0 {
+		fmt.Fprintf(s.out, "%s passed over.\n", count(r.Rows.Bad, "bad row"))
+	}
+}
+
+// algoTitle gives "Logistic regression (lr)".
+func algoTitle(name string) string {
+	a, err := models.Lookup(name)
+	if err != nil || a.Title == "" {
+		return name
+	}
+	return capital(a.Title) + " (" + name + ")"
+}
