@@ -137,10 +137,15 @@ func (b *hotBlock) addRow(sums []float64, row []hotFeature, h float64) {
 	n := len(b.index)
 	for k, a := range row {
 		v := h * a.value
-		for _, c := range row[:k+1] {
+		for _, c := range row[:k] {
 			lo, hi := min(a.slot, c.slot), max(a.slot, c.slot)
-			sums[int(hi)*n+int(lo)] += v * c.value
+			s := v * c.value
+			if lo == hi { // two hashed fields share a weight: (a+c)² has 2ac
+				s *= 2
+			}
+			sums[int(hi)*n+int(lo)] += s
 		}
+		sums[int(a.slot)*n+int(a.slot)] += v * a.value
 	}
 }
 

@@ -1,6 +1,10 @@
 package linear
 
-import "math"
+import (
+	"math"
+
+	"ctr/features"
+)
 
 // code is the type of a column of codes.
 type code interface{ uint8 | uint16 | uint32 }
@@ -21,6 +25,18 @@ func gatherBytes(m []float64, codes []uint8, w []float64) {
 	m = m[:len(codes)]
 	for i, c := range codes {
 		m[i] += table[c]
+	}
+}
+
+// gatherColumn is gather for rows lo … hi-1 of a column.
+func gatherColumn(m []float64, c *features.Codes, w []float64, lo, hi int) {
+	switch {
+	case c.U8 != nil:
+		gatherBytes(m, c.U8[lo:hi], w)
+	case c.U16 != nil:
+		gather(m, c.U16[lo:hi], w)
+	default:
+		gather(m, c.U32[lo:hi], w)
 	}
 }
 

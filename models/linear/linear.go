@@ -33,6 +33,7 @@ type Model struct {
 	bias    float64
 	weights []float64 // all fields', as Spec.Offsets lays them out
 	fields  []field
+	offsets []int
 	report  Report
 }
 
@@ -46,7 +47,8 @@ type field struct {
 // newModel makes a model of all weights, laid out by spec.Offsets, and a bias.
 func newModel(spec *features.Spec, weights []float64, bias float64, report Report) *Model {
 	offsets, _ := spec.Offsets()
-	m := &Model{bias: bias, weights: weights, fields: make([]field, len(offsets)), report: report}
+	m := &Model{bias: bias, weights: weights, offsets: offsets, report: report}
+	m.fields = make([]field, len(offsets))
 	for f := range m.fields {
 		fd := &spec.Fields[f]
 		m.fields[f] = field{

@@ -57,15 +57,16 @@ func (n *newton) minimise(maxIter int, tol float64, step func(iteration int, los
 		f := loss + n.penalty(n.x)
 		n.precondition()
 		slope := n.solve(cgForcing)
-		if slope >= 0 { // the gradient is 0
-			out.converged = true
-			break
+		out.converged = -slope/2 <= tol*f
+		if !(slope < 0) {
+			break // the gradient is 0, or lost in rounding
 		}
 		moved := false
-		loss, moved = n.search(f, loss, slope)
+		if loss, moved = n.search(f, loss, slope); !moved {
+			break
+		}
 		out.iterations++
 		step(out.iterations, loss)
-		out.converged = !moved || -slope/2 <= tol*f
 	}
 	out.loss = loss
 	return out

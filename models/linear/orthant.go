@@ -67,12 +67,10 @@ func (o *orthant) minimise(maxIter int, tol float64, step func(iteration int, lo
 		l, fNew, moved := o.search(f, slope)
 		if !moved {
 			if len(o.pairs) == 0 {
-				out.converged = true
-			}
-			o.pairs = o.pairs[:0] // try once more along the subgradient
-			if out.converged {
+				out.converged = -slope <= tol*f
 				break
 			}
+			o.pairs = o.pairs[:0] // try once more along the subgradient
 			continue
 		}
 		loss, f = l, fNew

@@ -90,25 +90,17 @@ func (p *problem) blockMargins(x, m []float64, lo, hi int) {
 	for f := range p.columns {
 		c := &p.columns[f]
 		w := x[c.offset : c.offset+c.size]
-		switch {
-		case c.values != nil:
+		if c.values != nil {
 			gatherValues(b, c.values[lo:hi], c.mean, c.scale, w[missingWeight], w[valueWeight])
-		case c.codes.U8 != nil:
-			gatherBytes(b, c.codes.U8[lo:hi], w)
-		case c.codes.U16 != nil:
-			gather(b, c.codes.U16[lo:hi], w)
-		default:
-			gather(b, c.codes.U32[lo:hi], w)
+			continue
 		}
+		gatherColumn(b, &c.codes, w, lo, hi)
 	}
 }
 
-// loss gives the sum of losses at margins m and, unless nil, sets r and h to
-// the first and second derivative of each row's loss by its margin.
-func (p *problem) loss(m, r, h []float64) float64 {
-	return p.sum(p.rows, rowBlock, func(lo, hi int) float64 { return p.blockLoss(m, r, h, lo, hi) })
-}
-
+// blockLoss gives the sum of losses of rows lo … hi-1 at margins m and, unless
+// they are nil, sets r and h to the first and second derivative of each row's
+// loss by its margin.
 func (p *problem) blockLoss(m, r, h []float64, lo, hi int) float64 {
 	if r != nil {
 		r = r[lo:hi]
