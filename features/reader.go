@@ -281,7 +281,7 @@ func indexFrom(data []byte, pos int, c byte) int {
 }
 
 func longRow(maxRow int) string {
-	return fmt.Sprintf("row without an end: want %d bytes at most", maxRow)
+	return fmt.Sprintf("row too long: want %d bytes at most", maxRow)
 }
 
 // tooLong makes a bad row of the line at pos, whose end has not been read,
@@ -314,7 +314,7 @@ func (r *Reader) scanQuoted(b *Block, pos, stop, next int) (after int, whole boo
 		b.rows = append(b.rows, rowRef{uint32(pos), uint32(end), r.line})
 		return min(pos+at+1, len(b.data)), true
 	case state == rowEnded, state == rowOut:
-		r.badRow(b, pos, stop, -1, fmt.Sprintf("quoted row without an end: want %d bytes at most", r.maxRow))
+		r.badRow(b, pos, stop, -1, fmt.Sprintf("quoted row too long: want %d bytes at most", r.maxRow))
 	default:
 		r.badRow(b, pos, stop, column, rowFaults[state])
 	}

@@ -1,0 +1,402 @@
+package features
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Append adds one record, JSON where its first byte but white space is '{'
+// and separated fields otherwise.
+func (b *Block) Append(record []byte, comma byte) {
+	if at := skipSpace(record, 0); at < len(record) && record[at] == '{' {
+		b.AppendJSON(record)
+		return
+	}
+	b.AppendCSV(record, comma)
+}
+
+// AppendJSON adds one record, a flat JSON object (RFC 8259) whose keys are
+// names of the layout; its bytes are copied. A string is its text, unescaped;
+// a number its literal text; true and false are those words; null is empty,
+// and so is a column without a key. Keys that the layout does not have are
+// read past, but no value may be an object or an array. What is wrong with the
+// record becomes the Err of its row: bad JSON, text after the object, one of
+// the layout's keys twice, a NUL in a value.
+//
+// A value's bytes need not be UTF-8. They may be there as they are, or, for
+// strict JSON, as Row.AppendJSON writes them: \udc80 … \udcff that belong to
+// no pair are the bytes 0x80 … 0xff. Other lone surrogates become U+FFFD.
+func (b *Block) AppendJSON(record []byte) {
+	i, ok := b.appendRecord(record)
+	if !ok {
+		return
+	}
+	r := b.rows[i]
+	p := jsonObject{b: b, src: b.data, at: int(r.start), end: int(r.end), out: b.bounds[i*b.width : (i+1)*b.width]}
+	if p.read() {
+		b.pad()
+		return
+	}
+	b.pad()
+	if p.column < 0 {
+		p.msg = fmt.Sprintf("JSON byte %d: %s", p.at-int(r.start)+1, p.msg)
+	}
+	b.fail(i, p.column, nil, p.msg)
+}
+
+// jsonObject reads one object into the bounds of a row.
+type jsonObject struct {
+	b       *Block
+	src     []byte // up to end, then eight bytes or more of anything
+	at, end int
+	out     []uint64 // 0 = no such key yet: no value begins at 0 of a text
+	next    int      // the column expected, as most records keep the order
+	msg     string   // what is wrong
+	column  int      // with which column, -1 = with the JSON at at
+}
+
+// fault records what is wrong at p.at and gives false.
+func (p *jsonObject) fault(msg string) bool {
+	p.msg, p.column = msg, -1
+	return false
+}
+
+// byteAt gives the byte at p.at, 0 at the end of the record.
+func (p *jsonObject) byteAt() byte {
+	if p.at < p.end {
+		return p.src[p.at]
+	}
+	return 0
+}
+
+func (p *jsonObject) space() { p.at = skipSpace(p.src[:p.end], p.at) }
+
+func skipSpace(s []byte, at int) int {
+	for at < len(s) && (s[at] == ' ' || s[at] == '\t' || s[at] == '\n' || s[at] == '\r') {
+		at++
+	}
+	return at
+}
+
+func (p *jsonObject) read() bool {
+	if p.space(); p.byteAt() != '{' {
+		return p.fault("want an object")
+	}
+	p.at++
+	if p.space(); p.byteAt() == '}' {
+		p.at++
+	} else if !p.members() {
+		return false
+	}
+	if p.space(); p.at < p.end {
+		return p.fault("text after the object")
+	}
+	return true
+}
+
+func (p *jsonObject) members() bool {
+	for {
+		if !p.member() {
+			return false
+		}
+		p.space()
+		switch p.byteAt() {
+		case '}':
+			p.at++
+			return true
+		case ',':
+			p.at++
+			p.space()
+		default:
+			return p.fault("want a comma or the end of the object")
+		}
+	}
+}
+
+// member reads a key and its value.
+func (p *jsonObject) member() bool {
+	if p.byteAt() != '"' {
+		return p.fault("want a key in quotes")
+	}
+	s, e, ok := p.str(false)
+	if !ok {
+		return false
+	}
+	column := p.find(s, e)
+	if p.space(); p.byteAt() != ':' {
+		return p.fault("want a colon")
+	}
+	p.at++
+	p.space()
+	if s, e, ok = p.value(column); !ok || column < 0 {
+		return ok
+	}
+	if p.out[column] != 0 {
+		p.msg, p.column = "twice in the object: want it once", column
+		return false
+	}
+	p.out[column] = bound(uint32(s), uint32(e))
+	return true
+}
+
+// find gives the column of the key that lies in data from s to e, or -1.
+func (p *jsonObject) find(s, e int) int {
+	b := p.b
+	key := b.data[s:e]
+	if p.next < b.width && string(key) == b.layout[p.next] && len(key) > 0 {
+		p.next++
+		return p.next - 1
+	}
+	if b.keys == nil {
+		b.keys = make(map[string]int, b.width)
+		for i, name := range b.layout {
+			if _, twice := b.keys[name]; !twice && name != "" {
+				b.keys[name] = i
+			}
+		}
+	}
+	column, ok := b.keys[string(key)]
+	if !ok {
+		return -1
+	}
+	p.next = column + 1
+	return column
+}
+
+// value reads a value and gives where in data it lies. Unescaped copies of
+// strings that no column wants are not kept.
+func (p *jsonObject) value(column int) (s, e int, ok bool) {
+	s = p.at
+	switch c := p.byteAt(); {
+	case c == '"':
+		return p.str(column >= 0)
+	case c == '-' || '0' <= c && c <= '9':
+		ok = p.number()
+		return s, p.at, ok
+	case c == '{' || c == '[':
+		p.fault("nested value: want a string, a number, true, false or null")
+		if column >= 0 {
+			p.column = column
+		}
+		return 0, 0, false
+	case p.word("true"), p.word("false"):
+		return s, p.at, true
+	case p.word("null"):
+		return s, s, true
+	}
+	return 0, 0, p.fault("want a value")
+}
+
+// word steps over w.
+func (p *jsonObject) word(w string) bool {
+	if p.end-p.at < len(w) || string(p.src[p.at:p.at+len(w)]) != w {
+		return false
+	}
+	p.at += len(w)
+	return true
+}
+
+// number steps over a number (RFC 8259, section 6).
+func (p *jsonObject) number() bool {
+	if p.byteAt() == '-' {
+		p.at++
+	}
+	if p.byteAt() == '0' {
+		p.at++
+	} else if !p.digits() {
+		return false
+	}
+	if p.byteAt() == '.' {
+		p.at++
+		if !p.digits() {
+			return false
+		}
+	}
+	if c := p.byteAt(); c == 'e' || c == 'E' {
+		p.at++
+		if c = p.byteAt(); c == '+' || c == '-' {
+			p.at++
+		}
+		return p.digits()
+	}
+	return true
+}
+
+func (p *jsonObject) digits() bool {
+	first := p.at
+	for p.at < p.end && '0' <= p.src[p.at] && p.src[p.at] <= '9' {
+		p.at++
+	}
+	return p.at > first || p.fault("want a digit")
+}
+
+// str reads a string and gives where in data its text lies: in place, or for
+// one with escapes in a copy behind the text, which stays there where keep.
+func (p *jsonObject) str(keep bool) (s, e int, ok bool) {
+	p.at++
+	s = p.at
+	escaped := false
+	for {
+		p.at = plainEnd(p.src, p.at, p.end)
+		switch p.byteAt() {
+		case '"':
+			e = p.at
+			p.at++
+			if escaped {
+				return p.unescape(s, e, keep)
+			}
+			return s, e, true
+		case '\\':
+			escaped = true
+			p.at += 2 // whatever follows is looked at by unescape
+		default:
+			if p.at >= p.end {
+				p.at = p.end
+				return 0, 0, p.fault("string without a closing quote")
+			}
+			return 0, 0, p.fault("control character in a string: want it escaped")
+		}
+	}
+}
+
+// plainEnd gives the first place from at on, before end, of a quote, a
+// backslash or a control character; end or a little more where there is none.
+// It reads eight bytes at once: the first match of a word is right (see ones).
+func plainEnd(src []byte, at, end int) int {
+	const high = ones << 7
+	for ; at < end; at += 8 {
+		x := binary.LittleEndian.Uint64(src[at:])
+		q, s := x^ones*'"', x^ones*'\\'
+		if m := ((q-ones)&^q | (s-ones)&^s | (x-ones*' ')&^x) & high; m != 0 {
+			return at + bits.TrailingZeros64(m)>>3
+		}
+	}
+	return at
+}
+
+// unescape copies the string src[s:e] behind the text without its escapes.
+func (p *jsonObject) unescape(s, e int, keep bool) (start, end int, ok bool) {
+	b := p.b
+	dst := b.data[:b.text]
+	for s < e {
+		c := p.src[s]
+		if s++; c != '\\' {
+			dst = append(dst, c)
+			continue
+		}
+		c = p.src[s]
+		if s++; c != 'u' {
+			if c = unescaped[c]; c == 0 {
+				p.at = s - 1
+				return 0, 0, p.fault("unknown escape in a string")
+			}
+			dst = append(dst, c)
+			continue
+		}
+		v := hex4(p.src[s:e])
+		if v < 0 {
+			p.at = s
+			return 0, 0, p.fault("want four hexadecimal digits")
+		}
+		s += 4
+		if v == 0 && keep {
+			p.at = s - 6
+			return 0, 0, p.fault("NUL in a value: want text")
+		}
+		if utf16.IsSurrogate(v) && s+6 <= e && p.src[s] == '\\' && p.src[s+1] == 'u' {
+			if pair := utf16.DecodeRune(v, hex4(p.src[s+2:e])); pair != utf8.RuneError {
+				v = pair
+				s += 6
+			}
+		}
+		if 0xdc80 <= v && v <= 0xdcff {
+			dst = append(dst, byte(v))
+		} else {
+			dst = utf8.AppendRune(dst, v) // U+FFFD for a surrogate
+		}
+	}
+	b.data = dst
+	start, end = b.text, len(dst)
+	if keep {
+		b.text = end
+	}
+	return start, end, true
+}
+
+// unescaped is what the character after a backslash stands for.
+var unescaped = [256]byte{
+	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
+}
+
+// hex4 gives the number that s begins with, -1 where it is none.
+func hex4(s []byte) rune {
+	if len(s) < 4 {
+		return -1
+	}
+	var v rune
+	for _, c := range s[:4] {
+		switch {
+		case '0' <= c && c <= '9':
+			v = v<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			v = v<<4 | rune(c|0x20-'a'+10)
+		default:
+			return -1
+		}
+	}
+	return v
+}
+
+// AppendJSON adds the row to dst as one flat JSON object: its fields by their
+// names in the layout, values as strings, in the row's order. Fields without
+// a name are left out. Bytes that are not UTF-8 are written as \udc80 … \udcff,
+// one for each (as Python's surrogateescape does, PEP 383), so that the object
+// is strict JSON and Block.AppendJSON restores the very bytes.
+func (r *Row) AppendJSON(dst []byte, layout Layout) []byte {
+	dst = append(dst, '{')
+	first := true
+	for i := range min(r.Len(), len(layout)) {
+		if layout[i] == "" {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = appendString(dst, layout[i])
+		dst = append(dst, ':')
+		dst = appendString(dst, r.Field(i))
+	}
+	return append(dst, '}')
+}
+
+// appendString adds s as a JSON string.
+func appendString[S string | []byte](dst []byte, s S) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < ' ':
+			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		case c < utf8.RuneSelf:
+			dst = append(dst, c)
+		default:
+			var four [utf8.UTFMax]byte
+			n := copy(four[:], s[i:])
+			if v, size := utf8.DecodeRune(four[:n]); v != utf8.RuneError || size > 1 {
+				dst = append(dst, four[:size]...)
+				i += size
+				continue
+			}
+			dst = append(dst, '\\', 'u', 'd', 'c', digits[c>>4], digits[c&15])
+		}
+		i++
+	}
+	return append(dst, '"')
+}
