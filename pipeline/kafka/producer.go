@@ -1,0 +1,221 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// ProducerOptions are the settings of a Producer.
+type ProducerOptions struct {
+	Options
+	// Topic is where messages go. It must exist or be created by the brokers.
+	Topic string
+	// InFlight is how many messages may wait for their acknowledgement before
+	// Send waits. The default is 20,000.
+	InFlight int
+}
+
+// Producer sends messages to a topic: idempotent, acknowledged by all
+// replicas, in order within a partition. A message with a key goes to the
+// partition that Kafka's Java client would choose for it; those without stay
+// with one partition for 16 KiB and then go to the next.
+type Producer struct {
+	topic   string
+	client  sarama.Client
+	async   sarama.AsyncProducer
+	free    chan *message
+	acks    sync.WaitGroup // the goroutines that take answers
+	flying  atomic.Int64
+	acked   atomic.Int64
+	refused atomic.Int64
+
+	failOnce sync.Once
+	failed   chan struct{} // closed after err is set
+	err      error
+}
+
+// message is a sarama message and the bytes it points to, made once and used
+// again and again.
+type message struct {
+	sarama.ProducerMessage
+	key, value bytesEncoder
+}
+
+// bytesEncoder is a sarama.Encoder that costs no allocation to pass on.
+type bytesEncoder struct{ b []byte }
+
+func (e *bytesEncoder) Encode() ([]byte, error) { return e.b, nil }
+func (e *bytesEncoder) Length() int             { return len(e.b) }
+
+// NewProducer connects to the cluster and looks at the topic. The error wraps
+// ErrNoBroker or ErrNoTopic where that is so.
+func NewProducer(o ProducerOptions) (*Producer, error) {
+	if o.Topic == "" {
+		return nil, errors.New("topic: want a name")
+	}
+	o.Options = o.withDefaults()
+	if o.InFlight == 0 {
+		o.InFlight = 20_000
+	}
+	c, err := o.producerConfig()
+	if err != nil {
+		return nil, err
+	}
+	p := &Producer{topic: o.Topic, free: make(chan *message, o.InFlight), failed: make(chan struct{})}
+	if p.client, err = o.connect(c); err != nil {
+		return nil, err
+	}
+	if _, err := o.partitions(p.client, o.Topic); err != nil {
+		return nil, errors.Join(err, p.client.Close())
+	}
+	if p.async, err = sarama.NewAsyncProducerFromClient(p.client); err != nil {
+		return nil, errors.Join(err, p.client.Close())
+	}
+	for range o.InFlight {
+		p.free <- nil // made when first needed
+	}
+	p.acks.Go(p.successes)
+	p.acks.Go(p.errors)
+	return p, nil
+}
+
+func (o *ProducerOptions) producerConfig() (*sarama.Config, error) {
+	c, err := o.config()
+	if err != nil {
+		return nil, err
+	}
+	c.Producer.Idempotent = true
+	c.Producer.RequiredAcks = sarama.WaitForAll
+	c.Net.MaxOpenRequests = 1 // sarama's idempotence needs it
+	c.Producer.Return.Successes = true
+	c.Producer.Return.Errors = true
+	c.Producer.Partitioner = newPartitioner
+	// Larger requests cost less a message; 5 ms is the longest they are waited for.
+	c.Producer.Flush.Bytes = 500_000
+	c.Producer.Flush.Frequency = 5 * time.Millisecond
+	c.Producer.Retry.Max = 20
+	c.Producer.Retry.Backoff = 250 * time.Millisecond
+	c.ChannelBufferSize = 4096
+	return c, nil
+}
+
+// Send takes a copy of a message and sends it; key may be nil. It waits while
+// too many messages have no answer yet, and gives an error once the cluster
+// does not take messages any more.
+func (p *Producer) Send(key, value []byte) error {
+	var m *message
+	select {
+	case m = <-p.free:
+	case <-p.failed:
+		return p.err
+	}
+	if m == nil {
+		m = new(message)
+	}
+	m.value.b = append(m.value.b[:0], value...)
+	m.ProducerMessage = sarama.ProducerMessage{Topic: p.topic, Value: &m.value, Metadata: m}
+	if key != nil {
+		m.key.b = append(m.key.b[:0], key...)
+		m.Key = &m.key
+	}
+	p.flying.Add(1)
+	p.async.Input() <- &m.ProducerMessage
+	return nil
+}
+
+func (p *Producer) successes() {
+	for m := range p.async.Successes() {
+		p.acked.Add(1)
+		p.answered(m)
+	}
+}
+
+func (p *Producer) errors() {
+	for e := range p.async.Errors() {
+		p.refused.Add(1)
+		// One message that is too large is its own fault; any other error
+		// would meet the next message too.
+		if !errors.Is(e.Err, sarama.ErrMessageSizeTooLarge) {
+			p.failOnce.Do(func() {
+				p.err = fmt.Errorf("topic %s: %w", p.topic, e.Err)
+				close(p.failed)
+			})
+		}
+		p.answered(e.Msg)
+	}
+}
+
+func (p *Producer) answered(m *sarama.ProducerMessage) {
+	p.flying.Add(-1)
+	p.free <- m.Metadata.(*message)
+}
+
+// Acknowledged gives how many messages all replicas have.
+func (p *Producer) Acknowledged() int64 { return p.acked.Load() }
+
+// Failed gives how many messages were refused or given up.
+func (p *Producer) Failed() int64 { return p.refused.Load() }
+
+// Close sends what is still waiting, waits for the answers, and disconnects.
+// Where ctx ends first, it returns ctx's error and leaves the rest to fail in
+// the background. The error is the first that a message met which was not
+// its own fault.
+func (p *Producer) Close(ctx context.Context) error {
+	p.async.AsyncClose()
+	done := make(chan error, 1)
+	go func() {
+		p.acks.Wait()
+		done <- p.client.Close()
+	}()
+	select {
+	case err := <-done:
+		select {
+		case <-p.failed:
+			return p.err
+		default:
+			return err
+		}
+	case <-ctx.Done():
+		return fmt.Errorf("topic %s: %d messages without an answer: %w", p.topic, p.flying.Load(), ctx.Err())
+	}
+}
+
+// partitioner chooses partitions as described at Producer.
+type partitioner struct {
+	current int32
+	bytes   int
+}
+
+// stickyBytes is how much goes to one partition before the next has its turn:
+// the batch size of Kafka's Java client.
+const stickyBytes = 16 << 10
+
+func newPartitioner(string) sarama.Partitioner { return &partitioner{} }
+
+// RequiresConsistency implements sarama.Partitioner: partitions that cannot
+// be written to at the moment count too, so that a key keeps its partition.
+func (p *partitioner) RequiresConsistency() bool { return true }
+
+// Partition implements sarama.Partitioner.
+func (p *partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
+	if m.Key != nil {
+		key, err := m.Key.Encode()
+		if err != nil {
+			return 0, err
+		}
+		return keyPartition(key, n), nil
+	}
+	if p.bytes >= stickyBytes {
+		p.bytes = 0
+		p.current++
+	}
+	p.bytes += m.Value.Length()
+	p.current %= n
+	return p.current, nil
+}

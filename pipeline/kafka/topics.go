@@ -1,0 +1,66 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/IBM/sarama"
+)
+
+// CreateTopic makes a topic. partitions and replication may be -1, which
+// leaves them to the brokers. It is no error if the topic exists; made says
+// whether it was made now.
+func CreateTopic(o Options, topic string, partitions int32, replication int16) (made bool, err error) {
+	o = o.withDefaults()
+	c, err := o.config()
+	if err != nil {
+		return false, err
+	}
+	c.Metadata.Full = true // sarama finds the controller no other way
+	client, err := o.connect(c)
+	if err != nil {
+		return false, err
+	}
+	admin, err := sarama.NewClusterAdminFromClient(client)
+	if err != nil {
+		return false, errors.Join(err, client.Close())
+	}
+	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: replication}
+	err = admin.CreateTopic(topic, detail, false)
+	var refused *sarama.TopicError
+	switch {
+	case errors.Is(err, sarama.ErrTopicAlreadyExists):
+		return false, admin.Close()
+	case errors.As(err, &refused) && refused.ErrMsg != nil:
+		err = fmt.Errorf("topic %s: %s", topic, strings.ToLower(*refused.ErrMsg))
+	case err != nil:
+		err = fmt.Errorf("topic %s: %w", topic, err)
+	}
+	return err == nil, errors.Join(err, admin.Close())
+}
+
+// EndOffsets gives the offset after the last message of each partition.
+func EndOffsets(o Options, topic string) (map[int32]int64, error) {
+	o = o.withDefaults()
+	c, err := o.config()
+	if err != nil {
+		return nil, err
+	}
+	client, err := o.connect(c)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	ids, err := o.partitions(client, topic)
+	if err != nil {
+		return nil, err
+	}
+	ends := make(map[int32]int64, len(ids))
+	for _, p := range ids {
+		if ends[p], err = client.GetOffset(topic, p, sarama.OffsetNewest); err != nil {
+			return nil, fmt.Errorf("topic %s: partition %d: end offset: %w", topic, p, err)
+		}
+	}
+	return ends, nil
+}

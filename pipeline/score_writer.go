@@ -1,0 +1,264 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ctr/features"
+	"ctr/models/metrics"
+)
+
+// commitPatience is how long a commit may take before it counts as failed.
+const commitPatience = 15 * time.Second
+
+// writer is the goroutine that writes, commits and counts. All its fields are
+// its own.
+type writer struct {
+	o    ScoreOptions
+	feed *Feed
+	src  Source
+	sink Sink
+	obs  Observer
+	stop context.CancelFunc // ends the reading
+	// ctx is for commits: it outlives the caller's, since a stop commits.
+	ctx context.Context
+
+	owned     []*owned // the assignments at hand, in the order they came
+	claims    bool     // some of them have not been committed yet
+	committed map[partition]Position
+
+	began, lastStats time.Time
+	lastRows         int64
+	rows, bad        int64
+	firstBad         error
+	running          metrics.Running
+}
+
+type partition struct {
+	topic string
+	id    int32
+}
+
+// owned is an assignment and how far it is.
+type owned struct {
+	*Assignment
+	next      int64 // after the last record written
+	committed int64 // what next was at the last commit; -1 = never in this assignment
+	highWater int64
+}
+
+func newWriter(ctx context.Context, o ScoreOptions, f *Feed, src Source, sink Sink, obs Observer, stop context.CancelFunc) *writer {
+	now := time.Now()
+	return &writer{
+		o: o, feed: f, src: src, sink: sink, obs: obs, stop: stop,
+		ctx: context.WithoutCancel(ctx), committed: map[partition]Position{},
+		began: now, lastStats: now,
+	}
+}
+
+// run takes steps until there are no more. After a failure it keeps taking
+// them, so that nobody waits for ever, but does nothing.
+func (w *writer) run() {
+	commit := time.NewTicker(w.o.CommitEvery)
+	defer commit.Stop()
+	stats := time.NewTicker(w.o.StatsEvery)
+	defer stats.Stop()
+	for {
+		select {
+		case s, open := <-w.feed.order:
+			if !open {
+				w.report()
+				return
+			}
+			w.step(s)
+		case <-commit.C:
+			if err := w.commit(false); err != nil {
+				w.fail(err)
+			}
+		case <-stats.C:
+			w.report()
+		}
+	}
+}
+
+func (w *writer) step(s step) {
+	if s.batch != nil {
+		<-s.batch.done
+		if w.feed.failure() == nil {
+			if err := w.write(s.batch); err != nil {
+				w.fail(err)
+			}
+		}
+		w.feed.GiveBack(s.batch)
+		return
+	}
+	err := w.feed.failure()
+	if err == nil {
+		if s.assigned != nil {
+			err = w.resume(s.assigned)
+		} else {
+			err = w.release(s.revoked)
+		}
+		if err != nil {
+			w.fail(err)
+		}
+	}
+	s.reply <- err
+}
+
+func (w *writer) fail(err error) {
+	w.feed.fail(err)
+	w.stop()
+}
+
+// write hands one batch to the sink and counts it. A batch with more bad
+// records than allowed is not written at all, so that it is read again whole.
+func (w *writer) write(b *Batch) error {
+	if n := int64(len(b.Bad)); n > 0 {
+		if w.firstBad == nil {
+			first := b.Bad[0]
+			w.firstBad = &RecordError{
+				b.Assignment.Topic, b.Assignment.Partition,
+				b.Records[first.Index].Offset, first.Err,
+			}
+		}
+		if w.o.MaxBad != nil && w.bad+n > *w.o.MaxBad {
+			if err := w.commit(true); err != nil {
+				return err
+			}
+			return &features.TooManyBad{Max: int(*w.o.MaxBad), First: w.firstBad}
+		}
+		w.bad += n
+	}
+	if w.claims {
+		if err := w.commit(false); err != nil {
+			return err
+		}
+	}
+	if err := w.sink.Write(b); err != nil {
+		return err
+	}
+	w.rows += int64(b.Len() - len(b.Bad))
+	w.running.Threshold = b.Threshold
+	w.running.Merge(&b.tally)
+	i := slices.IndexFunc(w.owned, func(o *owned) bool { return o.Assignment == b.Assignment })
+	w.owned[i].next = b.Next()
+	w.owned[i].highWater = max(w.owned[i].highWater, b.HighWater)
+	return nil
+}
+
+// resume takes up an assignment. Its start is committed before its first row
+// is written, so that the group's commits name every output that holds a row.
+func (w *writer) resume(a *Assignment) error {
+	if err := w.sink.Resume(a); err != nil {
+		return err
+	}
+	w.owned = append(w.owned, &owned{Assignment: a, next: a.Start, committed: -1})
+	w.claims = true
+	return nil
+}
+
+// release commits an assignment for the last time.
+func (w *writer) release(a *Assignment) error {
+	err := w.commit(true)
+	w.owned = slices.DeleteFunc(w.owned, func(o *owned) bool { return o.Assignment == a })
+	return err
+}
+
+// commit makes what was written durable and stores the offsets. Where
+// last is false an error of the source is only noted: the next commit covers
+// the same rows and more.
+func (w *writer) commit(last bool) error {
+	if w.feed.failure() != nil {
+		return nil
+	}
+	w.claims = false
+	var commits []Commit
+	for _, o := range w.owned {
+		if o.next != o.committed {
+			commits = append(commits, Commit{Assignment: o.Assignment, Offset: o.next})
+		}
+	}
+	if len(commits) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, commitPatience)
+	defer cancel()
+	done, err := w.sink.Commit(ctx, commits)
+	if err != nil {
+		return err
+	}
+	if !done {
+		err = w.src.Commit(ctx, commits)
+	}
+	switch {
+	case errors.Is(err, ErrNotOwner):
+		w.note(fmt.Sprintf("commit of %s: %v: its last rows will be scored again", commits[0].Assignment, err))
+		return nil
+	case err != nil && !last:
+		w.note(fmt.Sprintf("commit: %v: will try again", err))
+		return nil
+	case err != nil:
+		return err
+	}
+	w.remember(commits)
+	return nil
+}
+
+func (w *writer) remember(commits []Commit) {
+	for _, c := range commits {
+		a := c.Assignment
+		for _, o := range w.owned {
+			if o.Assignment == a {
+				o.committed = c.Offset
+			}
+		}
+		w.committed[partition{a.Topic, a.Partition}] = Position{a.Topic, a.Partition, c.Offset, c.Metadata}
+	}
+}
+
+func (w *writer) note(text string) {
+	if w.obs != nil {
+		w.obs.Note(text)
+	}
+}
+
+func (w *writer) report() {
+	if w.o.Stats == nil {
+		return
+	}
+	now := time.Now()
+	s := Stats{
+		Rows: w.rows, Bad: w.bad, Elapsed: now.Sub(w.began),
+		Running: w.running.Summary(),
+	}
+	if dt := now.Sub(w.lastStats).Seconds(); dt > 0 {
+		s.RowsPerSecond = float64(w.rows-w.lastRows) / dt
+	}
+	for _, o := range w.owned {
+		s.Lag += max(0, o.highWater-o.next)
+	}
+	w.lastStats, w.lastRows = now, w.rows
+	w.o.Stats(s)
+}
+
+func (w *writer) summary() Summary {
+	s := Summary{
+		Rows: w.rows, Bad: w.bad, Seconds: time.Since(w.began).Seconds(),
+		Running: w.running.Summary(),
+	}
+	for _, p := range w.committed {
+		s.Committed = append(s.Committed, p)
+	}
+	slices.SortFunc(s.Committed, func(a, b Position) int {
+		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
+			return c
+		}
+		return int(a.Partition - b.Partition)
+	})
+	return s
+}

@@ -1,0 +1,297 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ctr/features"
+)
+
+// CSVHeader is the first line of a file of predictions.
+const CSVHeader = "id,y,prediction,probability,timestamp,topic,partition,offset,model\n"
+
+// timestampForm is RFC 3339 with milliseconds.
+const timestampForm = "2006-01-02T15:04:05.000Z07:00"
+
+// CSVOptions say where predictions go.
+type CSVOptions struct {
+	// Path is the file. One that is no regular file (a pipe, /dev/null) is
+	// written from wherever it stands.
+	Path string
+	// Model is what the column model holds: a short hash of the model file.
+	Model string
+	// Append adds to a file that exists; Overwrite empties it. Without
+	// either, a file with rows is continued only where Commits name it.
+	Append, Overwrite bool
+	// Commits are what the group had committed before it was joined. Give
+	// none where reading does not begin there.
+	Commits []Position
+}
+
+// CSVSink writes predictions to a file, one write a batch, so that a row can
+// be seen as soon as it is scored. A commit syncs the file to disk first, so
+// that committed rows survive the machine; rows written after the last commit
+// are scored again after a crash and then stand in the file twice.
+//
+// The metadata of its commits is OutputName of its path. While it is open,
+// PATH.lock keeps other processes away.
+type CSVSink struct {
+	path  string
+	name  string
+	model string
+	f     *os.File
+	lock  *fileLock // nil for what is no regular file
+	size  int64     // where whole rows end
+	dirty bool      // something was written since the last sync
+	buf   []byte
+	stamp []byte
+}
+
+// OutputName is how commits name an output file: "ctr:", 12 hex digits of the
+// SHA-256 of its absolute path, ":" and its base name.
+func OutputName(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		abs = filepath.Join(dir, filepath.Base(abs))
+	}
+	sum := sha256.Sum256([]byte(abs))
+	return "ctr:" + hex.EncodeToString(sum[:6]) + ":" + filepath.Base(abs)
+}
+
+// OpenCSV creates or continues a file of predictions. A last line that a
+// killed process left half-written is cut off. The error is a *LockedError
+// where another process is writing the file.
+func OpenCSV(o CSVOptions) (*CSVSink, error) {
+	if o.Append && o.Overwrite {
+		return nil, errors.New("append, overwrite: want at most one of them")
+	}
+	s := &CSVSink{path: o.Path, name: OutputName(o.Path), model: o.Model}
+	regular := true
+	if fi, err := os.Stat(o.Path); err == nil {
+		if fi.IsDir() {
+			return nil, fmt.Errorf("%s: is a directory: want a file", o.Path)
+		}
+		regular = fi.Mode().IsRegular()
+	}
+	if !regular {
+		return s, s.openStream()
+	}
+	var err error
+	if s.lock, err = lockFile(o.Path); err != nil {
+		return nil, err
+	}
+	if err := s.openFile(o); err != nil {
+		if s.f != nil {
+			s.f.Close()
+		}
+		return nil, errors.Join(err, s.lock.release())
+	}
+	return s, nil
+}
+
+func (s *CSVSink) openStream() (err error) {
+	if s.f, err = os.OpenFile(s.path, os.O_WRONLY, 0); err != nil {
+		return err
+	}
+	_, err = s.f.WriteString(CSVHeader)
+	return err
+}
+
+func (s *CSVSink) openFile(o CSVOptions) (err error) {
+	if s.f, err = os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+		return err
+	}
+	fi, err := s.f.Stat()
+	if err != nil {
+		return err
+	}
+	s.size = fi.Size()
+	head := make([]byte, min(s.size, int64(len(CSVHeader))))
+	if _, err := s.f.ReadAt(head, 0); err != nil {
+		return err
+	}
+	ours := strings.HasPrefix(CSVHeader, string(head))
+	known := slices.ContainsFunc(o.Commits, func(p Position) bool { return p.Metadata == s.name })
+	switch {
+	case o.Overwrite || ours && len(head) < len(CSVHeader):
+		s.size = 0
+	case !ours && (o.Append || known):
+		return fmt.Errorf("%s: line 1: %s: want %s", s.path,
+			strconv.Quote(string(head[:min(len(head), 40)])), strings.TrimSpace(CSVHeader))
+	case o.Append || known || s.size == int64(len(CSVHeader)):
+		if s.size, err = wholeRows(s.f, s.size); err != nil {
+			return err
+		}
+	default:
+		return features.WithHint(
+			fmt.Errorf("%s: exists, and the group's commits do not name it", s.path),
+			"--append adds to it, --overwrite replaces it")
+	}
+	if err := s.f.Truncate(s.size); err != nil {
+		return err
+	}
+	if s.size == 0 {
+		return s.write([]byte(CSVHeader))
+	}
+	_, err = s.f.Seek(s.size, io.SeekStart)
+	return err
+}
+
+// wholeRows gives where the last whole row of a file of predictions ends. A
+// line break may be part of a quoted id, so a row counts as whole only when it
+// ends as rows do.
+func wholeRows(f io.ReaderAt, size int64) (int64, error) {
+	const step = 64 << 10
+	var tail []byte // what lies between at and size
+	at := size
+	for at > 0 {
+		from := max(0, at-step)
+		part := make([]byte, at-from, at-from+int64(len(tail)))
+		if _, err := f.ReadAt(part, from); err != nil {
+			return 0, err
+		}
+		tail, at = append(part, tail...), from
+		for end := bytes.LastIndexByte(tail, '\n'); end >= 0; {
+			begin := bytes.LastIndexByte(tail[:end], '\n')
+			if begin < 0 && at > 0 {
+				break // the line may begin in the part before
+			}
+			if at == 0 && begin < 0 || rowEnd(tail[begin+1:end]) {
+				return at + int64(end) + 1, nil
+			}
+			end = begin
+		}
+		if len(tail) > 16<<20 {
+			return 0, errors.New("no row in the last 16 MiB")
+		}
+	}
+	return 0, nil
+}
+
+// rowEnd reports whether a line ends in ",PARTITION,OFFSET,MODEL".
+func rowEnd(line []byte) bool {
+	for want := range 3 {
+		i := bytes.LastIndexByte(line, ',')
+		if i < 0 {
+			return false
+		}
+		if _, err := strconv.ParseInt(string(line[i+1:]), 10, 64); want > 0 && err != nil {
+			return false
+		}
+		line = line[:i]
+	}
+	return true
+}
+
+// Resume does nothing: that the group's commits name the file was found out
+// when it was opened.
+func (s *CSVSink) Resume(*Assignment) error { return nil }
+
+// Write adds the rows of b.
+func (s *CSVSink) Write(b *Batch) error {
+	s.stamp = b.Scored.UTC().AppendFormat(s.stamp[:0], timestampForm)
+	topic := appendCSV(nil, []byte(b.Assignment.Topic))
+	bad := b.Bad
+	buf := s.buf[:0]
+	for i := range b.Records {
+		if len(bad) > 0 && bad[0].Index == i {
+			bad = bad[1:]
+			continue
+		}
+		buf = appendCSV(buf, b.IDs[i])
+		buf = append(buf, ',')
+		if y := b.Y[i]; y >= 0 {
+			buf = append(buf, '0'+byte(y))
+		}
+		buf = append(buf, ',', '0'+byte(b.Prediction(i)), ',')
+		buf = strconv.AppendFloat(buf, b.P[i], 'g', -1, 64)
+		buf = append(buf, ',')
+		buf = append(buf, s.stamp...)
+		buf = append(buf, ',')
+		buf = append(buf, topic...)
+		buf = append(buf, ',')
+		buf = strconv.AppendInt(buf, int64(b.Assignment.Partition), 10)
+		buf = append(buf, ',')
+		buf = strconv.AppendInt(buf, b.Records[i].Offset, 10)
+		buf = append(buf, ',')
+		buf = append(buf, s.model...)
+		buf = append(buf, '\n')
+	}
+	s.buf = buf
+	return s.write(buf)
+}
+
+// write writes whole rows or none.
+func (s *CSVSink) write(rows []byte) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := s.f.Write(rows); err != nil {
+		if s.lock != nil {
+			// Whatever fitted of the batch is cut off again; if that does not
+			// succeed either, the next start does it.
+			_ = s.f.Truncate(s.size)
+		}
+		return err
+	}
+	s.size += int64(len(rows))
+	s.dirty = true
+	return nil
+}
+
+// Commit syncs the file and names it in the commits.
+func (s *CSVSink) Commit(_ context.Context, commits []Commit) (owned bool, err error) {
+	if s.dirty && s.lock != nil {
+		if err := s.f.Sync(); err != nil {
+			return false, err
+		}
+	}
+	s.dirty = false
+	for i := range commits {
+		commits[i].Metadata = s.name
+	}
+	return false, nil
+}
+
+// Close closes the file and lets other processes have it.
+func (s *CSVSink) Close() error {
+	err := s.f.Close()
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.release())
+	}
+	return err
+}
+
+// appendCSV appends a field, quoted where RFC 4180 asks for it.
+func appendCSV(dst, field []byte) []byte {
+	if bytes.IndexAny(field, ",\"\r\n") < 0 {
+		return append(dst, field...)
+	}
+	dst = append(dst, '"')
+	for _, c := range field {
+		if c == '"' {
+			dst = append(dst, '"')
+		}
+		dst = append(dst, c)
+	}
+	return append(dst, '"')
+}
+
+// appendTime appends milliseconds since 1970 as RFC 3339, in UTC.
+func appendTime(dst []byte, millis int64) []byte {
+	return time.UnixMilli(millis).UTC().AppendFormat(dst, timestampForm)
+}
