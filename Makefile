@@ -80,12 +80,12 @@ crosscheck: build ## Compare metrics, models and quality with Python's (needs py
 gobench: ## Run the Go micro benchmarks COUNT (10) times and summarise them
 	@mkdir -p $(OUT)
 	go test -run '^$$' -bench '$(GOBENCH)' -benchmem -count $(COUNT) ./... | tee $(OUT)/gobench.txt
-	@"$$(scripts/lib/tools.sh)/benchstat" $(OUT)/gobench.txt
+	@"$$(scripts/lib/tools.sh)/benchstat" $(OUT)/gobench.txt | tee $(OUT)/gobench-summary.txt
 
 .PHONY: bench
 bench: build ## Measure training beside scikit-learn and Spark on BENCHROWS synthetic rows; writes BENCHMARKS.md (long)
 	@python=$$(scripts/lib/peers.sh scripts/bench/requirements.txt); \
-	"$$python" scripts/bench/run.py --ctr ./ctr --rows $(BENCHROWS) $(BENCH)
+	"$$python" scripts/bench/run.py --ctr ./ctr --rows $(BENCHROWS) --write BENCHMARKS.md $(BENCH)
 
 .PHONY: release
 release: ## Compile static binaries for Linux, macOS and Windows into dist/

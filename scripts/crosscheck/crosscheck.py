@@ -50,6 +50,7 @@ def arguments():
                         help="the folder with data/ (CTR_SHARED)")
     parser.add_argument("--only", help="names of checks, separated by commas: " + ", ".join(n for n, _ in CHECKS))
     parser.add_argument("--keep", help="leave models and predictions in this folder")
+    parser.add_argument("--write", type=Path, help="put the quality table into this document")
     return parser.parse_args()
 
 
@@ -70,7 +71,7 @@ def main():
         if args.keep:
             Path(args.keep).mkdir(parents=True, exist_ok=True)
             scratch = args.keep
-        context = Context(args.ctr, args.shared, scratch, report)
+        context = Context(args.ctr, args.shared, scratch, report, args.write)
         for name, function in chosen(args.only):
             began = time.monotonic()
             guarded(report, name, function, context)

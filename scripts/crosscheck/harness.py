@@ -41,11 +41,12 @@ class Report:
 class Context:
     """Where things are, and a cache of trained models."""
 
-    def __init__(self, ctr, shared, scratch, report):
+    def __init__(self, ctr, shared, scratch, report, write=None):
         self.ctr_path = Path(ctr).resolve()
         self.shared = Path(shared)
         self.scratch = Path(scratch)
         self.report = report
+        self.write = write  # the document that gets the quality table, or None
         self._models = {}
 
     def run(self, *args):
