@@ -16,6 +16,7 @@ func allCommands(s *stdio) []*cli.Command {
 		trainCommand(s),
 		evaluateCommand(s),
 		compareCommand(s),
+		scoreCommand(s),
 		inspectCommand(s),
 		synthCommand(s),
 		brokerCommand(s),

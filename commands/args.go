@@ -63,10 +63,11 @@ func flagNames(flags []cli.Flag) []string {
 }
 
 // nearest gives the known word most like word, or "" where none is near: at
-// most one edit for every three letters, or word is the beginning of one.
+// most two edits, or one for every three letters, or word is the beginning of
+// one.
 func nearest(word string, known []string) string {
 	word = strings.ToLower(word)
-	best, found := max(1, len(word)/3)+1, ""
+	best, found := min(max(2, len(word)/3), len(word)-1)+1, ""
 	for _, k := range known {
 		d := editDistance(word, k)
 		if len(word) > 2 && strings.HasPrefix(k, word) {

@@ -36,7 +36,7 @@ func compareCommand(s *stdio) *cli.Command {
 		Flags: flags(
 			group("Models",
 				listFlag(&o.algos, "algo", "`NAMES` of algorithms, separated by commas"),
-				choiceFlag(&o.baseline, "baseline", "another library's tree to compare with: `golearn`, on fewer rows", "golearn"),
+				choiceFlag(&o.baseline, "baseline", "another library to compare with, by `NAME`: golearn, whose tree is trained on fewer rows", "golearn"),
 			),
 			trainFlags(&o.train), learnFlags(&o.train.Input), c.flags()),
 		Action: func(cc *cli.Context) error {

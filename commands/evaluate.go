@@ -24,7 +24,7 @@ func evaluateCommand(s *stdio) *cli.Command {
 		Flags: flags(
 			group("Model",
 				modelFlag(&o.Model),
-				numberThresholdFlag(&o.Threshold, "predict a click above this `NUMBER` instead of the model's own"),
+				numberThresholdFlag(&o.Threshold, "predict a click above `X` instead of the model's own threshold"),
 			),
 			group("Output",
 				stringFlag(&o.Predictions, "predictions", "write id,y,probability,prediction of every row to `FILE`"),

@@ -13,7 +13,7 @@ func rowFlags(o *pipeline.Input) []cli.Flag {
 	return group("Data",
 		listFlag(&o.Columns, "columns", "`NAMES` of the columns of files without a header, separated by commas"),
 		boolFlag(&o.NoHeader, "no-header", "the first row is data, whatever it looks like"),
-		delimiterFlag(&o.Comma, "delimiter", "what separates columns: `comma or tab`; found from the data by default"),
+		delimiterFlag(&o.Comma, "delimiter", "what separates columns, comma or tab, by `NAME`; found from the data by default"),
 		stringFlag(&o.Since, "since", "only rows from this `HOUR` on: 14102100 or 2014-10-21 00:00:00, UTC"),
 		stringFlag(&o.Until, "until", "only rows before this `HOUR`"),
 		wholeFlag(&o.MaxBad, 0, "max-bad", "pass over `N` bad rows before giving up; 0 by default"),

@@ -37,7 +37,7 @@ func createFile(path string, overwrite bool) (*outFile, error) {
 	case err == nil && info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0:
 		o.f, err = os.OpenFile(path, os.O_WRONLY, 0)
 	case err == nil && !overwrite:
-		return nil, features.WithHint(fmt.Errorf("%s: exists", path), "--overwrite replaces it")
+		return nil, features.WithHint(fmt.Errorf("%s: exists", path), "use --overwrite to replace it, or another name")
 	default:
 		dir, name := filepath.Split(path)
 		temp := filepath.Join(dir, fmt.Sprintf(".%s.%d.tmp", name, os.Getpid()))

@@ -17,11 +17,11 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 	m := &o.Model
 	return flags(
 		group("Held-out rows",
-			choiceFlag(&o.Split, "split", "hold out the last hours, random rows or nothing: `time, random or none`; by time where the data has a time column", "time", "random", "none"),
+			choiceFlag(&o.Split, "split", "`HOW` to hold rows out: time (the last hours; the default where there is a time column), random or none", "time", "random", "none"),
 			floatFlag(&o.TestFraction, 0, 1, "test-fraction", "`SHARE` of the rows that is held out"),
 		),
 		group("Features",
-			choiceFlag(&o.Preset, "preset", "columns and settings of the PySpark system that ctr replaces: `replaced-lr or replaced-dt`", "replaced-lr", "replaced-dt"),
+			choiceFlag(&o.Preset, "preset", "columns and settings by `NAME`: replaced-lr or replaced-dt, those of the PySpark system that ctr replaces", "replaced-lr", "replaced-dt"),
 			listFlag(&o.Include, "include", "use only these `COLUMNS` (hour_time, day, dayofweek and month are parts of the time)"),
 			listFlag(&o.Exclude, "exclude", "leave these `COLUMNS` out"),
 			crossFlag(&o.Crosses, "cross", "add the combination of `COLUMNS`, such as site_id,app_id; repeatable"),
@@ -31,8 +31,8 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			boolFlag(&o.NumbersAsValues, "numbers-as-values", "lr weighs numbers themselves, not their bins"),
 			stringFlag(&o.Weight, "weight", "the `COLUMN` of row weights"),
 		),
-		group("Threshold (a row is predicted a click where its probability is above it)",
-			thresholdFlag(&o.Threshold, "`auto or a number`; auto, the default, is the best F1 on the training rows, or the least cost where costs are given"),
+		group("Threshold",
+			thresholdFlag(&o.Threshold, "`X` or auto, the default: the best F1 on the training rows, or the least cost where costs are given"),
 			floatFlag(&o.CostFP, 0, 1e308, "cost-fp", "`COST` of predicting a click that does not come"),
 			floatFlag(&o.CostFN, 0, 1e308, "cost-fn", "`COST` of missing a click"),
 		),
@@ -51,7 +51,7 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			wholeFlag(&m.MinLeaf, 0, "min-leaf", "at least `N` training rows a leaf"),
 			optionalFloatFlag(&m.RowShare, 0, 1, "row-share", "`SHARE` of the rows that a tree of a forest sees"),
 			optionalFloatFlag(&m.ColShare, 0, 1, "column-share", "`SHARE` of the columns that a split of a forest looks at"),
-			optionalBoolFlag(&m.Bootstrap, "bootstrap", "draw a tree's rows with replacement: `true or false`"),
+			optionalBoolFlag(&m.Bootstrap, "bootstrap", "`BOOL`: draw a tree's rows with replacement, true or false"),
 		),
 	)
 }

@@ -1,0 +1,142 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"ctr/models/metrics"
+	"ctr/pipeline"
+	"ctr/pipeline/kafka"
+)
+
+// scoreOptions are the settings of ctr score.
+type scoreOptions struct {
+	pipeline.Input        // of files; Columns, NoHeader, Comma and Threads of topics too
+	model, threshold      string
+	output                string // "" = the default
+	appendTo, overwrite   bool
+	format                string // of files
+	brokers               []string
+	topic, group, from    string
+	untilEnd              bool
+	delivery, deadLetters string
+	maxBad                *int64 // nil = 0 for files, no limit for topics
+	printRate             int
+	statsEvery            time.Duration
+	seen                  func(rows int) // told of records that were written
+}
+
+func scoreCommand(s *stdio) *cli.Command {
+	var c common
+	o := scoreOptions{
+		format: "csv", brokers: []string{defaultBroker}, topic: defaultTopic, group: "ctr-score",
+		from: string(kafka.Committed), delivery: "at-least-once", printRate: 10, statsEvery: 5 * time.Second,
+	}
+	topicFlags := group("Topics",
+		brokersFlag(&o.brokers),
+		stringFlag(&o.topic, "topic", "the `TOPIC` to score"),
+		stringFlag(&o.group, "group", "`NAME` of the consumer group to be a member of"),
+		choiceFlag(&o.from, "from", "`WHERE` to begin: committed (what the group has committed, the earliest where nothing), earliest or latest", "committed", "earliest", "latest"),
+		boolFlag(&o.untilEnd, "until-end", "stop at what is in the topic now"),
+		choiceFlag(&o.delivery, "delivery", "`HOW` rows are kept safe: at-least-once loses none, and may score some again after a crash", "at-least-once"),
+		stringFlag(&o.deadLetters, "dead-letter", "the `FILE` for records that cannot be scored; OUTPUT.dead.jsonl by default"),
+		boolFlag(&o.appendTo, "append", "add to an existing output"),
+		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
+		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
+	)
+	data := group("Files and rows",
+		choiceFlag(&o.format, "format", "`NAME` of the form of scored files: csv, json (lines) or kaggle (id,click)", "csv", "json", "kaggle"),
+		listFlag(&o.Columns, "columns", "`NAMES` of the columns of rows without a header, separated by commas"),
+		boolFlag(&o.NoHeader, "no-header", "the first row of a file is data, whatever it looks like"),
+		delimiterFlag(&o.Comma, "delimiter", "what separates columns, comma or tab, by `NAME`; found from the data by default"),
+		stringFlag(&o.Since, "since", "of files, only rows from this `HOUR` on: 14102100 or 2014-10-21 00:00:00, UTC"),
+		stringFlag(&o.Until, "until", "of files, only rows before this `HOUR`"),
+		optionalWholeFlag(&o.maxBad, "max-bad", "stop after more than `N` bad rows; by default 0 for files and no limit for topics"),
+		threadsFlag(&o.Threads),
+	)
+	return &cli.Command{
+		Name: "score", Usage: "scores a topic as rows come, or files",
+		ArgsUsage: "[FILE…]", Args: true,
+		UsageText: `ctr score --topic cte_queue
+			ctr score --topic cte_queue --until-end --quiet --output out.csv
+			ctr score rows.csv --output scored.csv
+			ctr score test.csv --format kaggle --output submission.csv
+			cat rows.csv | ctr score -`,
+		Description: "Without FILE, ctr joins a consumer group and scores the rows of a topic, CSV or JSON, until it is interrupted; what was read is then finished and committed. It prints lines of id, y, prediction, probability and time to the console, writes all rows to predictions.csv (id,y,prediction,probability,timestamp,topic,partition,offset,model), and every few seconds a line of rows/s, lag and, where rows carry labels, metrics to standard error. Restarted, it goes on where it stopped, in the same file. Records that cannot be scored go to the dead letters.\n\nWith FILE, it scores files without a broker and prints id,y,probability,prediction in the order of the rows, or writes them to --output.",
+		Flags: flags(
+			group("Model",
+				modelFlag(&o.model),
+				numberThresholdFlag(&o.threshold, "predict a click above `X` instead of the model's own threshold"),
+			),
+			group("Output",
+				stringFlag(&o.output, "output", "the `FILE` for predictions: of a topic, predictions.csv by default; of files, standard output"),
+				boolFlag(&o.overwrite, "overwrite", "replace an existing output"),
+			),
+			topicFlags, data, c.quietFlags("no line for each row, and no notes")),
+		Action: func(cc *cli.Context) error {
+			o.Files, o.Stdin = cc.Args().Slice(), s.in
+			if len(o.Files) > 0 {
+				for _, f := range topicFlags {
+					if onCommandLine(cc, flagName(f)) {
+						return usagef("--%s with a file: want a topic or files", flagName(f))
+					}
+				}
+				return scoreFiles(cc.Context, o, s, &c)
+			}
+			for _, name := range []string{"format", "since", "until", "no-header"} {
+				if onCommandLine(cc, name) {
+					return usagef("--%s without a file: want FILE, - for standard input", name)
+				}
+			}
+			return runScoreTopic(cc.Context, o, s, &c)
+		},
+	}
+}
+
+// scoredFiles is the JSON of ctr score FILE….
+type scoredFiles struct {
+	Rows    int              `json:"rows"`
+	Bad     int              `json:"bad"`
+	Seconds float64          `json:"seconds"`
+	Mean    float64          `json:"mean_probability"`
+	Output  string           `json:"output"`
+	Metrics *metrics.Metrics `json:"metrics,omitempty"`
+}
+
+func scoreFiles(ctx context.Context, o scoreOptions, s *stdio, c *common) error {
+	if o.output == "" {
+		o.output = "-"
+	}
+	if c.json && o.output == "-" {
+		return usagef("--json: the predictions go to standard output").
+			withHint("--output FILE writes them to a file; --format json makes them JSON lines")
+	}
+	if o.maxBad != nil {
+		o.MaxBad = int(*o.maxBad)
+	}
+	p := newProgress(s, c.quiet)
+	defer p.close()
+	r, err := pipeline.ScoreFiles(ctx, pipeline.ScoreFileOptions{
+		Input: o.Input, Model: o.model, Threshold: o.threshold,
+		Output: o.output, Format: o.format, Overwrite: o.overwrite,
+	}, s.out, p)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return printJSON(s.out, scoredFiles{r.Rows, r.Bad, r.Seconds, r.Mean, o.output, r.Metrics})
+	}
+	p.Note(fmt.Sprintf("%s scored in %s, mean probability %.4f%s", count(r.Rows, "row"), seconds(r.Seconds), r.Mean, labelled(r.Metrics)))
+	return nil
+}
+
+func labelled(m *metrics.Metrics) string {
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf(", accuracy %s, F1 %s, AUC %s, log loss %s",
+		metrics.Text(m.Accuracy, 4), metrics.Text(m.F1, 4), metrics.Text(m.AUC, 4), metrics.Text(m.LogLoss, 4))
+}

@@ -1,0 +1,233 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"ctr/features"
+	"ctr/models"
+	"ctr/models/metrics"
+	"ctr/pipeline"
+	"ctr/pipeline/kafka"
+)
+
+// Where topics are, unless one says otherwise.
+const (
+	defaultBroker = "localhost:9092"
+	defaultTopic  = "cte_queue"
+	defaultOutput = "predictions.csv"
+)
+
+func brokersFlag(p *[]string) cli.Flag {
+	return listFlag(p, "brokers", "`HOST:PORT` of one or more brokers to begin with, separated by commas")
+}
+
+// scoredTopic is the JSON of ctr score --topic.
+type scoredTopic struct {
+	Rows      int64           `json:"rows"`
+	Bad       int64           `json:"bad"`
+	Seconds   float64         `json:"seconds"`
+	Topic     string          `json:"topic"`
+	Output    string          `json:"output"`
+	Mean      *float64        `json:"mean_prediction"`
+	Labelled  int             `json:"labelled"`
+	Accuracy  *float64        `json:"accuracy,omitempty"`
+	F1        *float64        `json:"f1,omitempty"`
+	LogLoss   *float64        `json:"log_loss,omitempty"`
+	Committed []committedView `json:"committed"`
+}
+
+type committedView struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+// runScoreTopic is ctr score without files.
+func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) error {
+	if err := o.checkTopic(); err != nil {
+		return err
+	}
+	p := newProgress(s, false) // --quiet is for the lines of rows; see --stats-every
+	defer p.close()
+	stopped := context.AfterFunc(ctx, func() { p.Note("stopping: finishing what was read") })
+	defer stopped()
+	sum, err := o.scoreTopic(ctx, s, c, p)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return printJSON(s.out, o.scored(&sum))
+	}
+	fmt.Fprintln(s.err, o.summary(&sum))
+	return nil
+}
+
+// scoreTopic scores until ctx ends, which is the normal end, or the end of
+// the topic with untilEnd.
+func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *progress) (sum pipeline.Summary, err error) {
+	a, err := models.Open(o.model)
+	if err != nil {
+		return sum, err
+	}
+	scorers, err := o.scorers(a)
+	if err != nil {
+		return sum, err
+	}
+	src, err := kafka.NewSource(kafka.SourceOptions{
+		Options: kafka.Options{Brokers: o.brokers}, Topic: o.topic, Group: o.group,
+		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
+	})
+	if err != nil {
+		return sum, err
+	}
+	sum, err = o.stream(ctx, a.Hash, scorers, src, s, c, p)
+	return sum, errors.Join(err, src.Close())
+}
+
+// checkTopic checks and completes the options about topics.
+func (o *scoreOptions) checkTopic() error {
+	switch {
+	case o.topic == "":
+		return usagef("--topic: want the name of a topic")
+	case o.appendTo && o.overwrite:
+		return usagef("--append and --overwrite: want one of them")
+	case o.output == "-":
+		return usagef("--output -: want a file name").withHint("the console shows the rows as they come; ctr score FILE writes to standard output")
+	case strings.HasPrefix(o.output, "kafka:"), strings.HasPrefix(o.deadLetters, "kafka:"):
+		return usagef("kafka: as an output: want a file name")
+	}
+	if o.output == "" {
+		o.output = defaultOutput
+	}
+	if o.deadLetters == "" {
+		o.deadLetters = pipeline.DeadLetterPath(o.output)
+		if info, err := os.Stat(o.output); err == nil && !info.Mode().IsRegular() { // /dev/null
+			o.deadLetters = pipeline.DeadLetterPath(defaultOutput)
+		}
+	}
+	return nil
+}
+
+// scorers gives what scores records with a model.
+func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, error), error) {
+	options := pipeline.ScorerOptions{Columns: features.Layout(o.Columns), Comma: o.Comma}
+	if o.threshold != "" {
+		t, err := parseFloat(o.threshold)
+		if err != nil {
+			return nil, err
+		}
+		options.Threshold = &t
+	}
+	scorers, err := pipeline.ModelScorers(a, options)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.model, err)
+	}
+	return scorers, nil
+}
+
+// stream joins source, scorers and sinks.
+func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (pipeline.Scorer, error),
+	src *kafka.Source, s *stdio, c *common, p *progress,
+) (sum pipeline.Summary, err error) {
+	csv := pipeline.CSVOptions{Path: o.output, Model: hash, Append: o.appendTo, Overwrite: o.overwrite}
+	if o.from == string(kafka.Committed) {
+		if csv.Commits, err = src.Committed(ctx); err != nil {
+			return sum, err
+		}
+	}
+	file, err := pipeline.OpenCSV(csv)
+	if err != nil {
+		return sum, err
+	}
+	// The console comes first: what stands there may never get into the file,
+	// but what is committed is in the file.
+	sinks := []pipeline.Sink{pipeline.NewDeadLetters(o.deadLetters), file}
+	if !c.quiet && !c.json && o.printRate > 0 {
+		sinks = append([]pipeline.Sink{pipeline.NewConsole(s.out, o.printRate)}, sinks...)
+	}
+	if o.seen != nil {
+		sinks = append(sinks, seenSink(o.seen))
+	}
+	sink := pipeline.Sinks(sinks...)
+	defer func() { err = errors.Join(err, sink.Close()) }()
+
+	options := pipeline.ScoreOptions{
+		Scorers: scorers, Threads: o.Threads, MaxBad: o.maxBad,
+		StatsEvery: o.statsEvery,
+	}
+	if o.statsEvery > 0 {
+		options.Stats = func(st pipeline.Stats) { p.Note(statsLine(&st)) }
+	}
+	return pipeline.Score(ctx, options, src, sink, p)
+}
+
+// seenSink is told how many records, good and bad, were written.
+type seenSink func(rows int)
+
+// Resume does nothing.
+func (seenSink) Resume(*pipeline.Assignment) error { return nil }
+
+// Write counts.
+func (f seenSink) Write(b *pipeline.Batch) error {
+	f(b.Len())
+	return nil
+}
+
+// Commit does nothing.
+func (seenSink) Commit(context.Context, []pipeline.Commit) (owned bool, err error) { return false, nil }
+
+// Close does nothing.
+func (seenSink) Close() error { return nil }
+
+// statsLine is what is said every few seconds.
+func statsLine(st *pipeline.Stats) string {
+	line := fmt.Sprintf("%s, %s rows/s, lag %s", count(st.Rows, "row"), thousands(int64(st.RowsPerSecond)), thousands(st.Lag))
+	if st.Bad > 0 {
+		line += ", " + thousands(st.Bad) + " bad"
+	}
+	return line + runningText(&st.Running)
+}
+
+func runningText(r *metrics.Summary) string {
+	if r.Rows == 0 {
+		return ""
+	}
+	line := ", mean prediction " + metrics.Text(r.MeanPrediction, 4)
+	if r.Labelled > 0 {
+		line += fmt.Sprintf(", accuracy %s, F1 %s, log loss %s",
+			metrics.Text(r.Accuracy, 4), metrics.Text(r.F1, 4), metrics.Text(r.LogLoss, 4))
+	}
+	return line
+}
+
+// summary is the last line.
+func (o *scoreOptions) summary(sum *pipeline.Summary) string {
+	line := fmt.Sprintf("%s scored in %s%s; written to %s", count(sum.Rows, "row"), seconds(sum.Seconds), runningText(&sum.Running), o.output)
+	if sum.Bad > 0 {
+		line += fmt.Sprintf("; %s in %s", count(sum.Bad, "bad record"), o.deadLetters)
+	}
+	return line
+}
+
+func (o *scoreOptions) scored(sum *pipeline.Summary) scoredTopic {
+	r := scoredTopic{
+		Rows: sum.Rows, Bad: sum.Bad, Seconds: sum.Seconds, Topic: o.topic, Output: o.output,
+		Labelled: sum.Running.Labelled, Committed: []committedView{},
+	}
+	if sum.Running.Rows > 0 {
+		r.Mean = &sum.Running.MeanPrediction
+	}
+	if r.Labelled > 0 {
+		r.Accuracy, r.F1, r.LogLoss = &sum.Running.Accuracy, &sum.Running.F1, &sum.Running.LogLoss
+	}
+	for _, c := range sum.Committed {
+		r.Committed = append(r.Committed, committedView{c.Topic, c.Partition, c.Offset})
+	}
+	return r
+}
