@@ -40,6 +40,9 @@ type Block struct {
 	quoted  bool           // some row of the text holds a quote
 	pending bool           // read, and not yet Split
 	keys    map[string]int // positions in layout, for JSON; nil until needed
+	// quotedNames are the layout's names in quotes; "" for those that JSON
+	// would escape. Set with keys.
+	quotedNames []string
 }
 
 // A bound is where a field lies in data: its start in the low half, its end

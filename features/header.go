@@ -2,8 +2,8 @@ package features
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -22,7 +22,8 @@ func (r *Reader) begin(o *ReaderOptions) error {
 	}
 	names, next, err := r.firstRow()
 	if err != nil {
-		if _, bad := err.(*RowError); !bad || o.Header != HeaderNo || len(o.Columns) == 0 {
+		var bad *RowError
+		if !errors.As(err, &bad) || o.Header != HeaderNo || len(o.Columns) == 0 {
 			return err
 		}
 	}
@@ -58,9 +59,9 @@ func (r *Reader) firstLine() error {
 		switch {
 		case bytes.IndexByte(r.tail, '\n') >= 0 || len(r.tail) > r.maxRow+1:
 			return nil
-		case r.err == io.EOF && len(trimCR(r.tail)) == 0:
+		case r.atEOF() && len(trimCR(r.tail)) == 0:
 			return fmt.Errorf("%s: empty file: want rows", r.name)
-		case r.err == io.EOF:
+		case r.atEOF():
 			return nil
 		case r.err != nil:
 			return r.err
@@ -105,7 +106,7 @@ func (r *Reader) firstRow() (names Layout, next int, err error) {
 		if r.scan(&b); len(b.rows) > 0 {
 			break
 		}
-		if r.err != nil && r.err != io.EOF {
+		if r.err != nil && !r.atEOF() {
 			return nil, 0, r.err
 		}
 		r.tail = r.fill(r.tail, 2*len(r.tail))

@@ -98,7 +98,7 @@ func TestHeaderErrors(t *testing.T) {
 	if rows, errs := rowsOf(t, r, new(Block)); len(rows) != 2 || len(errs) != 1 {
 		t.Fatalf("%v, %q", rows, errs)
 	}
-	if err := r.Next(new(Block)); err != io.EOF {
+	if err := r.Next(new(Block)); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // Append adds one record, JSON where its first byte but white space is '{'
@@ -33,6 +31,9 @@ func (b *Block) AppendJSON(record []byte) {
 	i, ok := b.appendRecord(record)
 	if !ok {
 		return
+	}
+	if b.keys == nil {
+		b.nameKeys()
 	}
 	r := b.rows[i]
 	p := jsonObject{b: b, src: b.data, at: int(r.start), end: int(r.end), out: b.bounds[i*b.width : (i+1)*b.width]}
@@ -121,17 +122,17 @@ func (p *jsonObject) member() bool {
 	if p.byteAt() != '"' {
 		return p.fault("want a key in quotes")
 	}
-	s, e, ok := p.str(false)
+	column, ok := p.key()
 	if !ok {
 		return false
 	}
-	column := p.find(s, e)
 	if p.space(); p.byteAt() != ':' {
 		return p.fault("want a colon")
 	}
 	p.at++
 	p.space()
-	if s, e, ok = p.value(column); !ok || column < 0 {
+	s, e, ok := p.value(column)
+	if !ok || column < 0 {
 		return ok
 	}
 	if p.out[column] != 0 {
@@ -142,28 +143,45 @@ func (p *jsonObject) member() bool {
 	return true
 }
 
-// find gives the column of the key that lies in data from s to e, or -1.
-func (p *jsonObject) find(s, e int) int {
+// key reads a key and gives its column, or -1. Most records keep the order of
+// the layout: then the text of the next name settles it.
+func (p *jsonObject) key() (column int, ok bool) {
 	b := p.b
-	key := b.data[s:e]
-	if p.next < b.width && string(key) == b.layout[p.next] && len(key) > 0 {
-		p.next++
-		return p.next - 1
-	}
-	if b.keys == nil {
-		b.keys = make(map[string]int, b.width)
-		for i, name := range b.layout {
-			if _, twice := b.keys[name]; !twice && name != "" {
-				b.keys[name] = i
-			}
+	if p.next < b.width {
+		name := b.quotedNames[p.next]
+		if end := p.at + len(name); name != "" && end <= p.end && string(p.src[p.at:end]) == name {
+			p.at = end
+			p.next++
+			return p.next - 1, true
 		}
 	}
-	column, ok := b.keys[string(key)]
+	s, e, ok := p.str(false)
 	if !ok {
-		return -1
+		return 0, false
+	}
+	column, found := b.keys[string(b.data[s:e])]
+	if !found {
+		return -1, true
 	}
 	p.next = column + 1
-	return column
+	return column, true
+}
+
+// nameKeys prepares the names of the layout for the keys of objects: where
+// each stands, and its text in JSON where that is the name in quotes. Unnamed
+// columns have no key.
+func (b *Block) nameKeys() {
+	b.keys = make(map[string]int, b.width)
+	b.quotedNames = make([]string, b.width)
+	for i, name := range b.layout {
+		if _, twice := b.keys[name]; twice || name == "" {
+			continue
+		}
+		b.keys[name] = i
+		if text := string(appendString(nil, name)); len(text) == len(name)+2 {
+			b.quotedNames[i] = text
+		}
+	}
 }
 
 // value reads a value and gives where in data it lies. Unescaped copies of
@@ -275,128 +293,4 @@ func plainEnd(src []byte, at, end int) int {
 		}
 	}
 	return at
-}
-
-// unescape copies the string src[s:e] behind the text without its escapes.
-func (p *jsonObject) unescape(s, e int, keep bool) (start, end int, ok bool) {
-	b := p.b
-	dst := b.data[:b.text]
-	for s < e {
-		c := p.src[s]
-		if s++; c != '\\' {
-			dst = append(dst, c)
-			continue
-		}
-		c = p.src[s]
-		if s++; c != 'u' {
-			if c = unescaped[c]; c == 0 {
-				p.at = s - 1
-				return 0, 0, p.fault("unknown escape in a string")
-			}
-			dst = append(dst, c)
-			continue
-		}
-		v := hex4(p.src[s:e])
-		if v < 0 {
-			p.at = s
-			return 0, 0, p.fault("want four hexadecimal digits")
-		}
-		s += 4
-		if v == 0 && keep {
-			p.at = s - 6
-			return 0, 0, p.fault("NUL in a value: want text")
-		}
-		if utf16.IsSurrogate(v) && s+6 <= e && p.src[s] == '\\' && p.src[s+1] == 'u' {
-			if pair := utf16.DecodeRune(v, hex4(p.src[s+2:e])); pair != utf8.RuneError {
-				v = pair
-				s += 6
-			}
-		}
-		if 0xdc80 <= v && v <= 0xdcff {
-			dst = append(dst, byte(v))
-		} else {
-			dst = utf8.AppendRune(dst, v) // U+FFFD for a surrogate
-		}
-	}
-	b.data = dst
-	start, end = b.text, len(dst)
-	if keep {
-		b.text = end
-	}
-	return start, end, true
-}
-
-// unescaped is what the character after a backslash stands for.
-var unescaped = [256]byte{
-	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
-}
-
-// hex4 gives the number that s begins with, -1 where it is none.
-func hex4(s []byte) rune {
-	if len(s) < 4 {
-		return -1
-	}
-	var v rune
-	for _, c := range s[:4] {
-		switch {
-		case '0' <= c && c <= '9':
-			v = v<<4 | rune(c-'0')
-		case 'a' <= c|0x20 && c|0x20 <= 'f':
-			v = v<<4 | rune(c|0x20-'a'+10)
-		default:
-			return -1
-		}
-	}
-	return v
-}
-
-// AppendJSON adds the row to dst as one flat JSON object: its fields by their
-// names in the layout, values as strings, in the row's order. Fields without
-// a name are left out. Bytes that are not UTF-8 are written as \udc80 … \udcff,
-// one for each (as Python's surrogateescape does, PEP 383), so that the object
-// is strict JSON and Block.AppendJSON restores the very bytes.
-func (r *Row) AppendJSON(dst []byte, layout Layout) []byte {
-	dst = append(dst, '{')
-	first := true
-	for i := range min(r.Len(), len(layout)) {
-		if layout[i] == "" {
-			continue
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = appendString(dst, layout[i])
-		dst = append(dst, ':')
-		dst = appendString(dst, r.Field(i))
-	}
-	return append(dst, '}')
-}
-
-// appendString adds s as a JSON string.
-func appendString[S string | []byte](dst []byte, s S) []byte {
-	const digits = "0123456789abcdef"
-	dst = append(dst, '"')
-	for i := 0; i < len(s); {
-		c := s[i]
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < ' ':
-			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-		case c < utf8.RuneSelf:
-			dst = append(dst, c)
-		default:
-			var four [utf8.UTFMax]byte
-			n := copy(four[:], s[i:])
-			if v, size := utf8.DecodeRune(four[:n]); v != utf8.RuneError || size > 1 {
-				dst = append(dst, four[:size]...)
-				i += size
-				continue
-			}
-			dst = append(dst, '\\', 'u', 'd', 'c', digits[c>>4], digits[c&15])
-		}
-		i++
-	}
-	return append(dst, '"')
 }

@@ -194,6 +194,11 @@ func (r *Reader) Next(b *Block) error {
 	}
 }
 
+// atEOF reports whether in has ended well. What wraps an io.EOF is no end.
+func (r *Reader) atEOF() bool {
+	return r.err == io.EOF //nolint:errorlint // a Reader gives io.EOF itself
+}
+
 // fill reads until data has want bytes, one more than it has at least, or in
 // ends.
 func (r *Reader) fill(data []byte, want int) []byte {
@@ -224,7 +229,7 @@ func (r *Reader) fill(data []byte, want int) []byte {
 // (bytes.IndexByte, 9 ns for a row of Avazu's); the place of the next quote
 // tells whether a line needs more.
 func (r *Reader) scan(b *Block) int {
-	data, eof, pos := b.data, r.err == io.EOF, 0
+	data, eof, pos := b.data, r.atEOF(), 0
 	if r.skip {
 		n := bytes.IndexByte(data, '\n')
 		if n < 0 {
@@ -299,7 +304,7 @@ func (r *Reader) tooLong(b *Block, pos int) {
 func (r *Reader) scanQuoted(b *Block, pos, stop, next int) (after int, whole bool) {
 	window := b.data[pos:min(len(b.data), pos+r.maxRow+2)]
 	full := len(window) == r.maxRow+2
-	ended := r.err == io.EOF && pos+len(window) == len(b.data)
+	ended := r.atEOF() && pos+len(window) == len(b.data)
 	state, at, column := rowEnd(window, r.comma)
 	if state == rowOut && ended {
 		state = rowEnded

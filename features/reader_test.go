@@ -15,92 +15,6 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// slowRow is a row as slowRows sees it.
-type slowRow struct {
-	line   int64
-	raw    string
-	fields []string // nil where the row is bad
-}
-
-// slowRows is the plain reader that Reader must equal: the whole text at once,
-// a byte at a time.
-func slowRows(text string, width int, comma byte, maxRow int) (rows []slowRow) {
-	line := int64(1)
-	for text != "" {
-		first, rest, _ := strings.Cut(text, "\n")
-		row := strings.TrimSuffix(first, "\r")
-		fields, used, ok := slowRow1(text, comma)
-		raw := strings.TrimSuffix(strings.TrimSuffix(text[:used], "\n"), "\r")
-		switch {
-		case row == "":
-			line, text = line+1, rest
-			continue
-		case len(row) > maxRow:
-			rows = append(rows, slowRow{line, row[:maxRow], nil})
-			line, text = line+1, rest
-			continue
-		case !ok || len(raw) > maxRow:
-			rows = append(rows, slowRow{line, row, nil})
-			line, text = line+1, rest
-			continue
-		}
-		if len(fields) != width || strings.Contains(raw, "\x00") {
-			fields = nil
-		}
-		rows = append(rows, slowRow{line, raw, fields})
-		line += int64(strings.Count(text[:used], "\n"))
-		text = text[used:]
-	}
-	return rows
-}
-
-// slowRow1 reads one row and its line end.
-func slowRow1(text string, comma byte) (fields []string, used int, ok bool) {
-	i := 0
-	lineEnd := func() bool {
-		return i == len(text) || text[i] == '\n' || text[i] == '\r' && (i+1 == len(text) || text[i+1] == '\n')
-	}
-	for {
-		value := ""
-		if i < len(text) && text[i] == '"' {
-			for i++; ; i++ {
-				if i == len(text) {
-					return nil, i, false
-				}
-				if text[i] == '"' {
-					if i++; i == len(text) || text[i] != '"' {
-						break
-					}
-				}
-				value += text[i : i+1]
-			}
-			if !lineEnd() && text[i] != comma {
-				return nil, i, false
-			}
-		} else {
-			for !lineEnd() && text[i] != comma {
-				if text[i] == '"' {
-					return nil, i, false
-				}
-				value += text[i : i+1]
-				i++
-			}
-		}
-		fields = append(fields, value)
-		if lineEnd() {
-			break
-		}
-		i++
-	}
-	if i < len(text) && text[i] == '\r' {
-		i++
-	}
-	if i < len(text) {
-		i++
-	}
-	return fields, i, true
-}
-
 func columns(n int) (l Layout) {
 	for i := range n {
 		l = append(l, fmt.Sprintf("c%d", i))
@@ -113,7 +27,7 @@ func rowsOf(t testing.TB, r *Reader, b *Block) (rows []slowRow, errs []string) {
 	t.Helper()
 	for {
 		err := r.Next(b)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if b.Len() != 0 {
 				t.Fatalf("%d rows beside io.EOF", b.Len())
 			}
@@ -164,7 +78,7 @@ func sameRows(t testing.TB, text string, chunk int, got, want []slowRow) {
 func TestReaderExhaustive(t *testing.T) {
 	const alphabet = "a,\"\r\n"
 	longest := 8
-	if testing.Short() {
+	if testing.Short() || underRace {
 		longest = 7
 	}
 	r := Reader{sum: xxhash.New(), comma: ',', name: "x"}
@@ -277,14 +191,15 @@ func TestReaderBadRows(t *testing.T) {
 }
 
 // endless is a reader without a line end.
-type endless struct{ read int }
+type endless struct {
+	text [64 << 10]byte // zeros are as good as letters here
+	read int
+}
 
 func (e *endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	e.read += len(p)
-	return len(p), nil
+	n := copy(p, e.text[:])
+	e.read += n
+	return n, nil
 }
 
 func TestReaderNoNewline(t *testing.T) {
@@ -331,11 +246,11 @@ func TestReaderInputError(t *testing.T) {
 		t.Fatalf("%d rows, %v; want the 2 whole ones", b.Len(), err)
 	}
 	for range 2 {
-		if err := r.Next(&b); err != broken {
+		if err := r.Next(&b); !errors.Is(err, broken) {
 			t.Fatalf("%v, want %v", err, broken)
 		}
 	}
-	if _, err := NewReader(iotest.ErrReader(broken), "x", ReaderOptions{}); err != broken {
+	if _, err := NewReader(iotest.ErrReader(broken), "x", ReaderOptions{}); !errors.Is(err, broken) {
 		t.Fatalf("%v, want %v", err, broken)
 	}
 }
@@ -408,7 +323,7 @@ func TestReaderAllocs(t *testing.T) {
 		}
 		var b Block
 		next := func() {
-			if err := r.Next(&b); err == io.EOF {
+			if err := r.Next(&b); errors.Is(err, io.EOF) {
 				in.Reset(text)
 				r.err = nil
 			} else if err != nil {

@@ -3,6 +3,7 @@ package features
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -181,7 +182,7 @@ func BenchmarkEncodingCSV(b *testing.B) {
 		r.ReuseRecord = true
 		rows := 0
 		for {
-			if _, err := r.Read(); err == io.EOF {
+			if _, err := r.Read(); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
 				b.Fatal(err)
