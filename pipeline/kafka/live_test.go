@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
+
 	"ctr/features"
 	"ctr/pipeline"
 	"ctr/pipeline/kafka"
@@ -141,48 +143,53 @@ func (f failing) Write(b *pipeline.Batch) error {
 // Members that come and go share the partitions and lose nothing.
 func TestRebalance(t *testing.T) {
 	c := cluster(t)
+	// A member learns of another with its next heartbeat.
+	c.Configure = func(s *sarama.Config) error {
+		s.Consumer.Group.Heartbeat.Interval = 50 * time.Millisecond
+		return nil
+	}
 	topic := newTopic(t, c, 4)
-	const n = 40_000
-	send(t, c, topic, rows(0, n/2))
 	one := run{cluster: c, topic: topic, group: topic, output: output(t), forever: true}
 	two := one
 	two.output = output(t)
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
 	ctx2, stop2 := context.WithCancel(ctx)
 	defer stop2()
-	var seen, seen2 atomic.Int64
-	one.onRow = func() { seen.Add(1); time.Sleep(time.Millisecond) }
+	var batches, batches2, sent atomic.Int64
+	one.onRow = func() { batches.Add(1) }
 	two.onRow = func() {
-		if seen2.Add(1) == 3 {
+		if batches2.Add(1) == 20 {
 			stop2() // leaves again, with rows still to come
 		}
 	}
-	var sum1, sum2 pipeline.Summary
 	errs := together(
-		func() (err error) { sum1, err = one.score(ctx); return err },
-		func() (err error) {
-			for seen.Load() == 0 && ctx.Err() == nil {
+		func() error { _, err := one.score(ctx); return err },
+		func() error {
+			for batches.Load() == 0 && ctx.Err() == nil {
 				time.Sleep(time.Millisecond)
 			}
-			sum2, err = two.score(ctx2)
+			_, err := two.score(ctx2)
 			return err
 		},
 		func() error {
-			send(t, c, topic, rows(n/2, n/2))
+			defer stop()
+			for ctx.Err() == nil && (ctx2.Err() == nil || sent.Load() < 10_000) {
+				send(t, c, topic, rows(int(sent.Load()), 500))
+				sent.Add(500)
+			}
 			for ctx.Err() == nil && len(unread(t, c, topic)) > 0 {
 				time.Sleep(20 * time.Millisecond)
 			}
-			stop()
 			return nil
 		})
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	if sum1.Rows == 0 || sum2.Rows == 0 {
-		t.Errorf("%d and %d rows: want some in both", sum1.Rows, sum2.Rows)
+	if len(predictions(t, one.output)) == 0 || len(predictions(t, two.output)) == 0 {
+		t.Error("want rows in both files")
 	}
-	want(t, count(t, one.output, two.output), 0, n, 1, 2)
+	want(t, count(t, one.output, two.output), 0, int(sent.Load()), 1, 2)
 }
 
 // unread gives the partitions that the group of the topic's name has not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -196,7 +197,11 @@ type partitioner struct {
 // the batch size of Kafka's Java client.
 const stickyBytes = 16 << 10
 
-func newPartitioner(string) sarama.Partitioner { return &partitioner{} }
+// newPartitioner begins with any partition: many short replays would
+// otherwise all fill the first.
+func newPartitioner(string) sarama.Partitioner {
+	return &partitioner{current: rand.Int32N(1 << 16)}
+}
 
 // RequiresConsistency implements sarama.Partitioner: partitions that cannot
 // be written to at the moment count too, so that a key keeps its partition.
@@ -213,9 +218,8 @@ func (p *partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, erro
 	}
 	if p.bytes >= stickyBytes {
 		p.bytes = 0
-		p.current++
+		p.current = (p.current + 1) & (1<<16 - 1)
 	}
 	p.bytes += m.Value.Length()
-	p.current %= n
-	return p.current, nil
+	return p.current % n, nil
 }

@@ -1,0 +1,205 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"ctr/features"
+	"ctr/models"
+)
+
+// ScorerOptions say how records become rows of a model.
+type ScorerOptions struct {
+	// Columns is the order of the columns of CSV records. Where it is empty,
+	// each record has whichever of the schema's layouts has as many columns.
+	// JSON records name their columns themselves.
+	Columns features.Layout
+	// Comma separates the fields of CSV records; 0 means the schema's.
+	Comma byte
+	// Threshold, where not nil, replaces the model's.
+	Threshold *float64
+}
+
+// ModelScorers gives what ScoreOptions.Scorers wants for a model: Scorers that
+// share it. The error says which columns the model needs and a layout lacks.
+func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), error) {
+	s := modelScorer{
+		model: a.Model, threshold: a.Threshold, comma: o.Comma,
+		schema: a.Spec.Schema.Name,
+	}
+	if o.Threshold != nil {
+		s.threshold = *o.Threshold
+	}
+	if s.comma == 0 {
+		s.comma = a.Spec.Schema.Comma
+	}
+	if s.comma == 0 {
+		s.comma = ','
+	}
+	layouts := a.Spec.Schema.Layouts
+	if len(o.Columns) > 0 {
+		layouts = []features.Layout{o.Columns}
+	}
+	var errs []error
+	for _, l := range layouts {
+		enc, err := a.Spec.Encoder(l)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.csv = append(s.csv, bound{l, enc})
+	}
+	if len(s.csv) == 0 && len(errs) > 0 {
+		return nil, errs[0]
+	}
+	var names features.Layout
+	for _, c := range a.Spec.Schema.Columns {
+		names = append(names, c.Name)
+	}
+	enc, err := a.Spec.Encoder(names)
+	if err != nil {
+		return nil, err
+	}
+	s.json = bound{names, enc}
+	return func() (Scorer, error) {
+		one := s
+		one.ex = a.Spec.NewExample()
+		return &one, nil
+	}, nil
+}
+
+// bound is a layout and the encoder for it.
+type bound struct {
+	layout features.Layout
+	enc    *features.Encoder
+}
+
+// modelScorer scores records with a model. Records of a topic commonly have
+// one layout, so a batch is split as its first record asks; the odd ones out
+// are done one by one.
+type modelScorer struct {
+	model     models.Model
+	threshold float64
+	schema    string
+	comma     byte
+	csv       []bound // for CSV records, each with another number of columns
+	json      bound
+
+	// What follows is this thread's own.
+	ex     *features.Example
+	likely int            // of csv: that of the last CSV record that was odd
+	spare  features.Block // one odd record
+}
+
+// Score implements Scorer.
+func (s *modelScorer) Score(b *Batch) {
+	b.Begin(s.threshold)
+	b.Scored = time.Now()
+	asJSON := isJSON(b.Records[0].Value)
+	with := &s.json
+	if !asJSON && len(s.csv) > 0 {
+		with = &s.csv[s.likely]
+	}
+	b.Rows.Reset(with.layout, "")
+	for i := range b.Records {
+		v := b.Records[i].Value
+		if isJSON(v) != asJSON {
+			v = nil // keeps the row's place; done as an odd one
+		}
+		b.Rows.Append(v, s.comma)
+	}
+	bad := b.Rows.Bad()
+	for i := range b.Records {
+		if bad && b.Rows.Err(i) != nil {
+			s.odd(b, i)
+			continue
+		}
+		row := b.Rows.Row(i)
+		s.row(b, i, &row, with.enc)
+	}
+}
+
+// row scores one row that was split.
+func (s *modelScorer) row(b *Batch, i int, r *features.Row, enc *features.Encoder) {
+	if err := enc.Encode(r, s.ex); err != nil {
+		b.Fail(i, keep(err))
+		return
+	}
+	y, err := enc.Label(r)
+	if err != nil {
+		b.Fail(i, keep(err))
+		return
+	}
+	b.IDs[i], b.Y[i], b.P[i] = enc.ID(r), int8(y), s.model.Probability(s.ex)
+	b.Done(i)
+}
+
+// odd scores a record that does not have the layout of its batch, if it has
+// another that is known.
+func (s *modelScorer) odd(b *Batch, i int) {
+	v := b.Records[i].Value
+	if isJSON(v) {
+		if err := s.alone(b, i, &s.json); err != nil {
+			b.Fail(i, err)
+		}
+		return
+	}
+	if len(s.csv) == 0 {
+		b.Fail(i, fmt.Errorf("schema %s has no order of columns: want JSON records or --columns", s.schema))
+		return
+	}
+	var first error
+	for try := range s.csv {
+		at := (s.likely + try) % len(s.csv)
+		err := s.alone(b, i, &s.csv[at])
+		if err == nil {
+			s.likely = at
+			return
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	b.Fail(i, first)
+}
+
+// alone splits one record as a given layout says, and scores it. It gives an
+// error, and does nothing, where the record can't be split so.
+func (s *modelScorer) alone(b *Batch, i int, with *bound) error {
+	s.spare.Reset(with.layout, "")
+	s.spare.Append(b.Records[i].Value, s.comma)
+	if err := s.spare.Err(0); err != nil {
+		return err
+	}
+	row := s.spare.Row(0)
+	s.row(b, i, &row, with.enc)
+	if id := b.IDs[i]; id != nil {
+		at := len(b.copies)
+		b.copies = append(b.copies, id...)
+		b.IDs[i] = b.copies[at:len(b.copies):len(b.copies)]
+	}
+	return nil
+}
+
+// keep gives err without pointers into a block that is used again.
+func keep(err error) error {
+	var re *features.RowError
+	if errors.As(err, &re) {
+		re.Value = slices.Clone(re.Value)
+	}
+	return err
+}
+
+// isJSON reports whether a record is a JSON object, as Block.Append does.
+func isJSON(record []byte) bool {
+	for _, c := range record {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+			continue
+		}
+		return c == '{'
+	}
+	return false
+}
