@@ -79,8 +79,11 @@ func (a *Artifact) Encode() ([]byte, error) {
 // Write puts the model file at path and sets a.Hash. It writes to a temporary
 // file beside path, flushes it to the disk and renames it, so that whoever
 // opens path finds the old file or the new one, whole, even after a crash; an
-// error leaves the old file and nothing else. A path that is a symbolic link
-// stays one; a device or pipe is written to as it is.
+// error leaves the old file and nothing else, but for an error of the last
+// flush, that of the directory, when the new file is there already. A process
+// that is killed may leave the temporary file, named ".BASE.XXXXXXXX.tmp". A
+// path that is a symbolic link stays one; a device or pipe is written to as it
+// is.
 func (a *Artifact) Write(path string) error {
 	f, err := a.file()
 	if err != nil {
