@@ -36,10 +36,10 @@ type field struct {
 	upper []float64
 }
 
+// bin learns the bins of t's fields and puts its rows in them.
 func bin(t *features.Table, threads int) *binned {
 	b := &binned{rows: t.Rows, stride: (len(t.Codes) + 7) &^ 7, y: t.Y, fields: make([]field, len(t.Codes))}
 	b.data = make([]uint8, t.Rows*b.stride)
-	var wg sync.WaitGroup
 	columns := make([][]uint8, len(t.Codes))
 	each(threads, len(t.Codes), func(f int) {
 		columns[f] = make([]uint8, t.Rows)
@@ -49,7 +49,6 @@ func bin(t *features.Table, threads int) *binned {
 			b.fields[f] = binCodes(&t.Codes[f], t.Rows, t.Spec.Fields[f].Type == features.Hash, columns[f])
 		}
 	})
-	wg.Wait()
 	const block = 4096
 	each(threads, (t.Rows+block-1)/block, func(k int) {
 		lo, hi := k*block, min((k+1)*block, t.Rows)

@@ -82,6 +82,9 @@ func load(algo string, f *models.File, spec *features.Spec) (*Model, error) {
 	m.nodes = make([]node, n)
 	from := uint32(0)
 	for i := range m.nodes {
+		if kinds[i] > uint8(catCodes) {
+			return nil, fmt.Errorf("node %d: kind %d: want 0 … %d", i, kinds[i], catCodes)
+		}
 		nd := &m.nodes[i]
 		*nd = node{kind: kind(kinds[i]), field: fields[i], child: child[i]}
 		if nd.kind < catBits {
@@ -155,10 +158,10 @@ func (m *Model) checkNode(i, end uint32, child []bool, spec *features.Spec) erro
 		if p := n.value(); !(p >= 0 && p <= 1) {
 			return fmt.Errorf("probability %v: want 0 … 1", p)
 		}
+		if n.child != 0 || n.field != 0 {
+			return fmt.Errorf("leaf with child %d and field %d: want 0", n.child, n.field)
+		}
 		return nil
-	}
-	if n.kind > catCodes {
-		return fmt.Errorf("kind %d: want 0 … %d", n.kind, catCodes)
 	}
 	if n.child <= i || n.child >= end-1 {
 		return fmt.Errorf("child %d: want %d … %d", n.child, i+1, int64(end)-2)

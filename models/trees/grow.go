@@ -8,22 +8,23 @@ import (
 	"sync"
 )
 
-// taskRows is the size of a node whose rows are copied together, and whose
-// subtree is then grown within the cache and by one goroutine. It is part of
-// the order of work, not of the result.
-const taskRows = 16384
+// schedule is the order of work. It changes the time that a tree takes, never
+// the tree.
+type schedule struct {
+	// taskRows is the size of a node whose subtree one goroutine grows.
+	taskRows int
+	// nearRows and nearShare say when a node's rows are copied to one place:
+	// when they are so many or more, and at most one in nearShare of the rows
+	// they lie among.
+	nearRows, nearShare int
+	// directRows is the size of a node up to which one field after the other
+	// is counted and searched, so that no more bins are touched than there
+	// are rows; larger nodes count all fields in one pass.
+	directRows int
+}
 
-// A node of nearRows rows or more, and at most one in nearShare of its view's,
-// is worth a copy.
-const (
-	nearRows  = 512
-	nearShare = 8
-)
-
-// directRows is the size of a node for which the bins of each field are
-// counted and searched one field after the other, touching no more bins than
-// there are rows.
-const directRows = 1024
+// usual is what was fastest for a million rows.
+var usual = schedule{taskRows: 16384, nearRows: 512, nearShare: 8, directRows: 1024}
 
 // grown is a node of a tree that is being grown. Children stand side by side.
 type grown struct {
@@ -168,7 +169,7 @@ func (g *grower) subtree(ctx context.Context, from *grower, t task, v view) []gr
 // own (level), so that their buffers can be used again.
 func (g *grower) near(t task, v view) view {
 	es := g.es[t.lo:t.hi]
-	if len(es) < nearRows || len(es)*nearShare > v.rows {
+	if len(es) < g.p.nearRows || len(es)*g.p.nearShare > v.rows {
 		return v
 	}
 	level := v.level + 1
@@ -206,7 +207,7 @@ func (g *grower) grow(ctx context.Context, t task, v view, h *hist) {
 	if !g.splittable(s, t.depth) || ctx.Err() != nil {
 		return
 	}
-	if len(g.inner) > 0 && t.hi-t.lo <= taskRows {
+	if len(g.inner) > 0 && t.hi-t.lo <= g.p.taskRows {
 		g.tasks = append(g.tasks, t)
 		if len(g.inner) == 1 {
 			g.parts = append(g.parts, g.inner[0].subtree(ctx, g, t, v))
@@ -237,7 +238,7 @@ func (g *grower) grow(ctx context.Context, t task, v view, h *hist) {
 		small, large = tr, tl
 	}
 	var hs *hist
-	if h != nil && large.hi-large.lo > directRows && g.splittable(g.nodes[large.node].sums, large.depth) {
+	if h != nil && large.hi-large.lo > g.p.directRows && g.splittable(g.nodes[large.node].sums, large.depth) {
 		hs = g.count(small, &v)
 		h.subtract(hs)
 	} else {
@@ -283,7 +284,7 @@ func (g *grower) search(t task, v *view, h *hist, node sums) (*hist, split) {
 	cols := g.cols[:m]
 	switch {
 	case h != nil:
-	case len(es) <= directRows:
+	case len(es) <= g.p.directRows:
 		for _, f := range cols {
 			g.direct(int(f), v, es)
 			g.field(int(f), &g.one, 0, node, &best)
@@ -375,7 +376,7 @@ func (g *grower) wipe() {
 func (g *grower) count(t task, v *view) *hist {
 	es := g.es[t.lo:t.hi]
 	h := g.take()
-	if g.threads == 1 || len(es) < 2*taskRows {
+	if g.threads == 1 || len(es) < 2*g.p.taskRows {
 		h.add(v, nil, es)
 		return h
 	}

@@ -37,7 +37,7 @@ func (s sums) score() float64 {
 
 // split sends bins of a field to the left; all others go right.
 type split struct {
-	gain  float64 // fall of Gini impurity times weight, half of it, less the penalty; 0 = none
+	gain  float64 // half the fall of weight times Gini impurity, less the penalty; 0 = no split
 	field int
 	left  binSet
 	// threshold is the last of a number's bins on the left.
@@ -57,7 +57,6 @@ type searcher struct {
 	p      *params
 	groups []group
 	keys   []uint64
-	rest   binSet
 }
 
 // load fills s.groups with the bins of h that have rows, in order.
@@ -119,8 +118,15 @@ func (s *searcher) number(field int, node sums, best *split) {
 }
 
 // better reports whether a split with left on one side gains more than best
-// has, and if so sets best.gain. groups is how many groups were put in order
-// by their rates to find it.
+// has, and if so sets best.gain. groups is one less than how many groups were
+// put in order by their rates to find it.
+//
+// Where clicks do not depend on a field at all, each group's rate still varies
+// by chance, with variance p(1-p)/n, and an order made by these rates turns
+// that into a gain that grows with the number of groups: of k groups cut in
+// the middle about .64·k·p(1-p) (2/π of the sum of k squared normal numbers).
+// The penalty is a multiple of k·p(1-p), so that a field of many values must
+// show more than one of few, and no split is made where chance would do.
 func (s *searcher) better(left, node sums, base float64, groups int, best *split) bool {
 	right := node.minus(left)
 	if m := float64(s.p.minLeaf); left.n < m || right.n < m {
@@ -128,7 +134,7 @@ func (s *searcher) better(left, node sums, base float64, groups int, best *split
 	}
 	gain := left.score() + right.score() - base
 	p := node.rate()
-	gain -= (s.p.base + s.p.penalty*float64(groups)) * p * (1 - p)
+	gain -= s.p.penalty * float64(groups) * p * (1 - p)
 	if gain <= best.gain {
 		return false
 	}
@@ -146,14 +152,14 @@ func (s *searcher) categories(field int, node sums, best *split) {
 	if k < 2 {
 		return
 	}
-	s.order(node)
+	s.order()
 	base := node.score()
 	var left sums
 	at, restLeft := -1, false
 	seenRest := false
 	var sum sums
 	for i, key := range s.keys[:k-1] {
-		g := &s.groups[key&0xffff]
+		g := &s.groups[key&0xff]
 		left.add(g.sums)
 		seenRest = seenRest || g.bin == 0
 		if s.better(left, node, base, k-1, best) {
@@ -174,7 +180,7 @@ func (s *searcher) categories(field int, node sums, best *split) {
 		best.sum = node.minus(sum)
 	}
 	for _, key := range chosen {
-		best.left.add(s.groups[key&0xffff].bin)
+		best.left.add(s.groups[key&0xff].bin)
 	}
 }
 
@@ -198,20 +204,12 @@ func (s *searcher) pool() (rows float64) {
 	return rest.n
 }
 
-// order fills s.keys: the groups by falling or rising rate, in the upper 48
-// bits the rate, with rateWeight rows at the node's rate added, in the lower
-// 16 the group.
-func (s *searcher) order(node sums) {
-	a := s.p.rateWeight
-	prior := a * node.rate()
+// order fills s.keys: the groups by rising click rate, ties by bin. A key is
+// the rate in 48 bits, the bin in 8 and the index of the group in 8.
+func (s *searcher) order() {
 	s.keys = s.keys[:0]
 	for i := range s.groups {
-		g := &s.groups[i]
-		rate := 0.
-		if d := g.w + a; d > 0 {
-			rate = (g.y + prior) / d
-		}
-		s.keys = append(s.keys, uint64(rate*(1<<47))<<16|uint64(i))
+		s.keys = append(s.keys, uint64(s.groups[i].rate()*(1<<47))<<16|uint64(s.groups[i].bin)<<8|uint64(i))
 	}
 	slices.Sort(s.keys)
 }

@@ -35,8 +35,8 @@ func TrainTree(ctx context.Context, t *features.Table, o models.Options, progres
 
 // TrainForest fits a forest whose probability is the mean of its trees'. Of o
 // it reads Trees (default 100), Depth (default 16, at most 64), Leaves
-// (default no limit), MinLeaf (default 5), RowShare (default 1), ColShare (the
-// share of columns that a split looks at; default a third), Bootstrap (rows
+// (default no limit), MinLeaf (default 20), RowShare (default 1), ColShare (the
+// share of columns that a split looks at; default .2), Bootstrap (rows
 // are drawn with replacement; default true where RowShare is 1), Seed and
 // Threads.
 func TrainForest(ctx context.Context, t *features.Table, o models.Options, progress models.Progress) (models.Model, error) {
@@ -51,11 +51,10 @@ type params struct {
 	seed                          uint64
 	threads                       int
 
-	base       float64
-	minGroup   int     // rows that a category needs in a node to stand alone
-	rateWeight float64 // rows at the node's rate that are added to each category's before they are put in order
-	penalty    float64 // see search
-	shrink     float64 // rows at the parent's rate that are added to each node's
+	minGroup int     // rows that a category needs in a node to stand alone
+	penalty  float64 // see searcher.better
+	shrink   float64 // rows at the parent's probability that are added to each node's
+	schedule
 }
 
 // maxDepth bounds the depth of a tree.
@@ -65,13 +64,13 @@ func resolve(algo string, o models.Options) (params, error) {
 	p := params{
 		trees: 1, depth: or(o.Depth, 16), leaves: o.Leaves, minLeaf: or(o.MinLeaf, 20),
 		rowShare: 1, colShare: 1, seed: o.Seed, threads: or(o.Threads, runtime.GOMAXPROCS(0)),
-		minGroup: 10, rateWeight: 10, penalty: .64, shrink: 20,
+		minGroup: 20, penalty: 2, shrink: 50, schedule: usual,
 	}
 	if algo == "rf" {
-		p.trees, p.minLeaf = or(o.Trees, 100), or(o.MinLeaf, 5)
-		p.rowShare, p.colShare = orPtr(o.RowShare, 1), orPtr(o.ColShare, 1./3)
+		p.trees, p.minLeaf = or(o.Trees, 100), or(o.MinLeaf, 20)
+		p.rowShare, p.colShare = orPtr(o.RowShare, 1), orPtr(o.ColShare, .2)
 		p.bootstrap = orPtr(o.Bootstrap, p.rowShare == 1)
-		p.penalty, p.shrink = .3, 5
+		p.minGroup, p.penalty, p.shrink = 10, 1.2, 5
 	}
 	var faults []string
 	want := func(ok bool, format string, args ...any) {
@@ -122,6 +121,11 @@ func check(algo string, t *features.Table) error {
 		return fmt.Errorf("%s: %d rows: want fewer than %d", algo, t.Rows, uint32(math.MaxUint32))
 	case len(t.Codes) > math.MaxUint16:
 		return fmt.Errorf("%s: %d fields: want at most %d", algo, len(t.Codes), math.MaxUint16)
+	}
+	for i, w := range t.W {
+		if !(w >= 0 && w <= math.MaxFloat64) {
+			return fmt.Errorf("%s: weight %v of row %d: want a number, 0 or more", algo, w, i)
+		}
 	}
 	return nil
 }

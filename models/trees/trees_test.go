@@ -1,0 +1,442 @@
+package trees
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	"ctr/features"
+	"ctr/models"
+)
+
+// columns makes a table of y and columns: []uint32 are codes of a category,
+// []float64 numbers.
+func columns(t testing.TB, y []uint8, cols ...any) *features.Table {
+	t.Helper()
+	tab := &features.Table{Spec: &features.Spec{}, Rows: len(y), Y: y}
+	for k, col := range cols {
+		fd := features.Field{Name: fmt.Sprint("f", k), Type: features.Num}
+		switch col := col.(type) {
+		case []float64:
+			tab.Codes = append(tab.Codes, features.MakeCodes(len(y), 2))
+			tab.Values = append(tab.Values, col)
+		case []uint32:
+			size := 1
+			for _, c := range col {
+				size = max(size, int(c)+1)
+			}
+			fd.Type, fd.Dict = features.Dict, dictionary(t, size-1)
+			codes := features.MakeCodes(len(y), size)
+			for i, c := range col {
+				codes.Set(i, c)
+			}
+			tab.Codes = append(tab.Codes, codes)
+			tab.Values = append(tab.Values, nil)
+		}
+		tab.Spec.Fields = append(tab.Spec.Fields, fd)
+	}
+	return tab
+}
+
+func dictionary(t testing.TB, n int) *features.Dictionary {
+	var bytes []byte
+	offsets := []uint64{0}
+	for i := range n {
+		bytes = fmt.Append(bytes, i)
+		offsets = append(offsets, uint64(len(bytes)))
+	}
+	d, err := features.NewDictionary(bytes, offsets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// plain are settings under which a tree is Breiman's: no penalty, no pooling
+// of categories, leaves at their own rates.
+func plain(algo string) params {
+	p, err := resolve(algo, models.Options{MinLeaf: 1, Threads: 1})
+	if err != nil {
+		panic(err)
+	}
+	p.minGroup, p.penalty, p.shrink = 1, 0, 0
+	return p
+}
+
+func mustFit(t testing.TB, algo string, tab *features.Table, p params) *Model {
+	t.Helper()
+	m, err := fit(context.Background(), algo, tab, p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func probability(m *Model, fields int, code uint32, value float64) float64 {
+	ex := &features.Example{Codes: make([]uint32, fields), Values: make([]float64, fields)}
+	for f := range fields {
+		ex.Codes[f], ex.Values[f] = code, value
+	}
+	return m.Probability(ex)
+}
+
+func TestTreeByHand(t *testing.T) {
+	nan := math.NaN()
+	f := func(name string, tab *features.Table, p params, want map[any]float64) {
+		t.Helper()
+		m := mustFit(t, "dt", tab, p)
+		for at, p := range want {
+			code, value := uint32(0), nan
+			switch at := at.(type) {
+			case int:
+				code = uint32(at)
+			case float64:
+				value = at
+			}
+			if got := probability(m, len(tab.Codes), code, value); math.Abs(got-p) > 1e-15 {
+				t.Errorf("%s: at %v: %v, want %v", name, at, got, p)
+			}
+		}
+	}
+	stump := plain("dt")
+	stump.depth = 1
+	f("number", columns(t, []uint8{0, 0, 1, 1, 1}, []float64{1, 2, 4, 5, 9}), stump,
+		map[any]float64{1.: 0, 3.: 0, 3.001: 1, 1e300: 1, math.Inf(-1): 0, nan: 1})
+	f("missing numbers on the left", columns(t, []uint8{0, 0, 0, 1, 1, 1}, []float64{nan, nan, 2, 4, 5, 9}), stump,
+		map[any]float64{1.: 0, 3.5: 1, nan: 0})
+	f("missing numbers alone", columns(t, []uint8{1, 1, 0, 0, 0, 0}, []float64{nan, nan, 2, 4, 5, 9}), stump,
+		map[any]float64{1.: 0, 99.: 0, nan: 1})
+	f("categories: subset {1, 3}", columns(t, []uint8{1, 0, 1, 0, 0, 0}, []uint32{1, 2, 3, 4, 4, 4}), stump,
+		map[any]float64{1: 1, 2: 0, 3: 1, 4: 0, 5: .0, 1 << 30: 0, 0: 0})
+	f("unseen codes go with the larger side", columns(t, []uint8{1, 1, 1, 0}, []uint32{1, 1, 2, 3}), stump,
+		map[any]float64{1: 1, 2: 1, 3: 0, 4: 1, 0: 1})
+	f("code 0 goes with its own rows", columns(t, []uint8{0, 1, 1, 0}, []uint32{0, 1, 2, 0}), stump,
+		map[any]float64{0: 0, 1: 1, 2: 1, 3: 0, 77: 0})
+	smooth := stump
+	smooth.shrink = 2
+	f("leaves drawn to the parent", columns(t, []uint8{0, 0, 1, 1}, []float64{1, 2, 3, 4}), smooth,
+		map[any]float64{1.: .25, 4.: .75})
+	few := stump
+	few.minLeaf = 2
+	f("a leaf of one row is too small", columns(t, []uint8{1, 0, 0, 0}, []float64{1, 2, 3, 4}), few,
+		map[any]float64{1.: .5, 2.: .5, 3.: 0})
+	pooled := stump
+	pooled.minGroup = 2
+	f("rare categories stay together", columns(t, []uint8{1, 0, 0, 1, 1, 0, 0}, []uint32{3, 4, 5, 1, 1, 2, 2}), pooled,
+		map[any]float64{1: 1, 2: .2, 3: .2, 4: .2, 9: .2})
+}
+
+func TestOneLeaf(t *testing.T) {
+	nan := math.NaN()
+	f := func(name string, want float64, tab *features.Table, o models.Options) {
+		t.Helper()
+		for _, algo := range []string{"dt", "rf"} {
+			p, err := resolve(algo, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.bootstrap = false
+			m := mustFit(t, algo, tab, p)
+			if got := probability(m, len(tab.Codes), 1, 1); got != want || len(m.nodes) != len(m.trees) {
+				t.Errorf("%s %s: %v, %d nodes: want %v and 1 a tree", algo, name, got, len(m.nodes), want)
+			}
+		}
+	}
+	f("one row", 1, columns(t, []uint8{1}, []uint32{1}, []float64{1}), models.Options{})
+	f("no clicks", 0, columns(t, make([]uint8, 500), seq(500)), models.Options{})
+	f("constant columns", .5, columns(t, alternate(500), make([]uint32, 500), make([]float64, 500)), models.Options{})
+	missing := make([]float64, 500)
+	for i := range missing {
+		missing[i] = nan
+	}
+	f("only missing numbers", .5, columns(t, alternate(500), missing), models.Options{})
+	f("min-leaf above the rows", .5, columns(t, alternate(500), seq(500)), models.Options{MinLeaf: 501})
+	f("a column of noise", .5, columns(t, alternate(500), halves(500)), models.Options{})
+	f("no columns", .5, columns(t, alternate(10)), models.Options{})
+}
+
+func seq(n int) []float64 {
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = float64(i)
+	}
+	return v
+}
+
+func alternate(n int) []uint8 {
+	y := make([]uint8, n)
+	for i := range y {
+		y[i] = uint8(i & 1)
+	}
+	return y
+}
+
+func halves(n int) []uint32 {
+	c := make([]uint32, n)
+	for i := range c {
+		c[i] = 1 + uint32(i/2&1)
+	}
+	return c
+}
+
+func TestOptions(t *testing.T) {
+	f := func(want string, o models.Options) {
+		t.Helper()
+		for _, algo := range []string{"dt", "rf"} {
+			a, err := models.Lookup(algo)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = a.Train(context.Background(), columns(t, []uint8{0, 1}, []uint32{1, 2}), o, nil)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %s", algo, err, want)
+			}
+		}
+	}
+	f("depth 65: want 1..64", models.Options{Depth: 65})
+	f("min-leaf -1: want 1 or more", models.Options{MinLeaf: -1})
+	f("leaves -1: want 0 (no limit) or more", models.Options{Leaves: -1})
+	f("depth -1: want 1..64; leaves -2", models.Options{Depth: -1, Leaves: -2})
+	f("threads -1: want 0 (all cores) or more", models.Options{Threads: -1})
+	zero, two := 0., 2.
+	_, err := TrainForest(context.Background(), columns(t, []uint8{0}, []uint32{1}), models.Options{RowShare: &zero, ColShare: &two, Trees: -1}, nil)
+	if want := "rf: trees -1: want 1..1048576; row share 0: want more than 0, at most 1; column share 2: want more than 0, at most 1"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if _, err := TrainTree(context.Background(), columns(t, nil), models.Options{}, nil); err == nil || err.Error() != "dt: no rows: want 1 or more" {
+		t.Errorf("no rows: %v", err)
+	}
+	tab := columns(t, []uint8{0, 1}, []uint32{1, 2})
+	tab.W = []float64{1, math.NaN()}
+	if _, err := TrainTree(context.Background(), tab, models.Options{}, nil); err == nil || !strings.Contains(err.Error(), "weight NaN of row 1") {
+		t.Errorf("weight NaN: %v", err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	tab, _ := synthetic(t, 3000, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := 0
+	_, err := TrainForest(ctx, tab, models.Options{Trees: 1 << 16, Threads: 2}, func(n, total int, note string) {
+		if done++; n != done || total != 1<<16 || note == "" {
+			t.Errorf("progress %d of %d, %q: want %d of %d", n, total, note, done, 1<<16)
+		}
+		if done == 3 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || done > 5 {
+		t.Errorf("%v after %d trees, want %v after 3 to 5", err, done, context.Canceled)
+	}
+}
+
+// TestThreads: the number of threads does not show in the model.
+func TestThreads(t *testing.T) {
+	tab, _ := synthetic(t, 20_000, 1)
+	weighted, _ := synthetic(t, 20_000, 2)
+	weighted.W = make([]float64, weighted.Rows)
+	for i := range weighted.W {
+		weighted.W[i] = .1 + float64(mix(uint64(i))%1000)/300
+	}
+	for _, tab := range []*features.Table{tab, weighted} {
+		for _, algo := range []string{"dt", "rf"} {
+			var first *Model
+			for _, threads := range []int{1, 2, 3, 8} {
+				p, _ := resolve(algo, models.Options{Threads: threads, Seed: 5})
+				if algo == "rf" {
+					p.trees = 7 // fewer than 8 threads: these share each tree
+				}
+				p.taskRows, p.penalty, p.minLeaf = 1000, .5, 3
+				m := mustFit(t, algo, tab, p)
+				if first == nil {
+					first = m
+				}
+				if !reflect.DeepEqual(m, first) {
+					t.Errorf("%s, weights %v: %d threads: another model than 1", algo, tab.W != nil, threads)
+				}
+			}
+			if len(first.nodes) < 100 {
+				t.Errorf("%s: %d nodes: want a real tree", algo, len(first.nodes))
+			}
+		}
+	}
+}
+
+// TestSchedule: every order of work gives the tree of the plainest, which
+// counts a field at a time and copies nothing.
+func TestSchedule(t *testing.T) {
+	plainest := schedule{taskRows: 0, nearRows: math.MaxInt, nearShare: 1, directRows: math.MaxInt}
+	others := []schedule{
+		usual,
+		{taskRows: 0, nearRows: math.MaxInt, nearShare: 1, directRows: 0},
+		{taskRows: 500, nearRows: 2, nearShare: 2, directRows: 0},
+		{taskRows: 3000, nearRows: 10, nearShare: 1, directRows: 100},
+		{taskRows: math.MaxInt, nearRows: 1, nearShare: 3, directRows: 30},
+	}
+	tab, _ := synthetic(t, 6000, 3)
+	tab.Values[19] = make([]float64, tab.Rows)
+	tab.Spec.Fields[19].Type = features.Num
+	for i := range tab.Values[19] {
+		if tab.Values[19][i] = float64(tab.Codes[19].At(i)); i%7 == 0 {
+			tab.Values[19][i] = math.NaN()
+		}
+	}
+	for _, weigh := range []bool{false, true} {
+		if weigh {
+			tab.W = make([]float64, tab.Rows)
+			for i := range tab.W {
+				tab.W[i] = float64(mix(uint64(i))%1000) / 300
+			}
+		}
+		for _, algo := range []string{"dt", "rf"} {
+			p := plain(algo)
+			p.minGroup, p.trees, p.minLeaf = 3, 1, 2
+			p.schedule = plainest
+			want := mustFit(t, algo, tab, p)
+			for _, s := range others {
+				p.schedule = s
+				if !reflect.DeepEqual(mustFit(t, algo, tab, p), want) {
+					t.Errorf("%s, weights %v: schedule %+v: another tree", algo, weigh, s)
+				}
+			}
+		}
+	}
+}
+
+// TestWeights: a weight of 3 is worth three rows.
+func TestWeights(t *testing.T) {
+	once, _ := synthetic(t, 2000, 4)
+	once.W = make([]float64, once.Rows)
+	var times []int
+	for i := range once.W {
+		k := 1 + int(mix(uint64(i))%3)
+		once.W[i] = float64(k)
+		for range k {
+			times = append(times, i)
+		}
+	}
+	often := &features.Table{Spec: once.Spec, Rows: len(times), Values: once.Values}
+	for f := range once.Codes {
+		c := features.MakeCodes(len(times), 1<<20)
+		for k, i := range times {
+			c.Set(k, once.Codes[f].At(i))
+		}
+		often.Codes = append(often.Codes, c)
+	}
+	for _, i := range times {
+		often.Y = append(often.Y, once.Y[i])
+	}
+	p := plain("dt")
+	p.depth = 5
+	for f := range once.Codes {
+		if once.Spec.Size(f) > maxBins { // what is most frequent differs
+			once.Codes[f], often.Codes[f] = features.MakeCodes(once.Rows, 1), features.MakeCodes(often.Rows, 1)
+		}
+	}
+	a, b := logLoss(mustFit(t, "dt", once, p), often), logLoss(mustFit(t, "dt", often, p), often)
+	if math.Abs(a-b) > 1e-12 {
+		t.Errorf("log loss %v with weights, %v with rows repeated", a, b)
+	}
+}
+
+func TestLeaves(t *testing.T) {
+	tab, _ := synthetic(t, 20_000, 1)
+	p := plain("dt")
+	p.depth, p.minLeaf = 10, 50
+	all := mustFit(t, "dt", tab, p)
+	last := math.Inf(1)
+	for _, leaves := range []int{1, 2, 3, 10, 40, 1 << 20} {
+		p.leaves = leaves
+		m := mustFit(t, "dt", tab, p)
+		n := 0
+		for i := range m.nodes {
+			if m.nodes[i].kind == leaf {
+				n++
+			}
+		}
+		if want := min(leaves, (len(all.nodes)+1)/2); n != want {
+			t.Errorf("%d leaves, want %d", n, want)
+		}
+		loss := logLoss(m, tab)
+		if loss >= last {
+			t.Errorf("%d leaves: log loss %v on the training rows, %v with fewer leaves", n, loss, last)
+		}
+		last = loss
+	}
+}
+
+// TestSample: so many rows are drawn as RowShare says, and no others.
+func TestSample(t *testing.T) {
+	tab, _ := synthetic(t, 1000, 1)
+	b := bin(tab, 1)
+	f := func(share float64, bootstrap bool, want, most int) {
+		t.Helper()
+		p := plain("rf")
+		p.rowShare, p.bootstrap = share, bootstrap
+		g := newGrower(b, &p, 1)
+		var before []entry
+		for seed := range uint64(5) {
+			g.sample(seed)
+			n := g.total(g.es)
+			if int(n.n) != want || len(g.es) > most {
+				t.Errorf("%v %v: %v draws of %d rows: want %d of at most %d", share, bootstrap, n.n, len(g.es), want, most)
+			}
+			for k, e := range g.es {
+				if k > 0 && e.row() <= g.es[k-1].row() || e.click() != (tab.Y[e.row()] == 1) {
+					t.Fatalf("%v %v: entry %d: row %d", share, bootstrap, k, e.row())
+				}
+			}
+			if want < 1000 && reflect.DeepEqual(before, g.es) {
+				t.Errorf("%v %v: two seeds draw the same rows", share, bootstrap)
+			}
+			before = append(before[:0], g.es...)
+		}
+	}
+	f(1, false, 1000, 1000)
+	f(.25, false, 250, 250)
+	f(.0001, false, 1, 1)
+	f(1, true, 1000, 680)
+	f(.5, true, 500, 450)
+}
+
+func TestNoAllocation(t *testing.T) {
+	tab, _ := synthetic(t, 5000, 1)
+	p := plain("rf")
+	p.trees = 5
+	m := mustFit(t, "rf", tab, p)
+	ex := &features.Example{Codes: make([]uint32, len(tab.Codes)), Values: make([]float64, len(tab.Codes))}
+	tab.Example(17, ex)
+	sum := 0.
+	if n := testing.AllocsPerRun(100, func() { sum += m.Probability(ex) }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+	runtime.KeepAlive(sum)
+}
+
+// TestAvazu holds the defaults to what the best settings of other tools reach
+// on real rows.
+func TestAvazu(t *testing.T) {
+	train, test := readAvazu(t).split("14102203")
+	s := train.spec(t, 1)
+	a, b := train.table(s), test.table(s)
+	f := func(algo string, want float64) {
+		t.Helper()
+		p, err := resolve(algo, models.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := mustFit(t, algo, a, p)
+		if loss := logLoss(m, b); loss > want {
+			t.Errorf("%s: log loss %.5f, want at most %v", algo, loss, want)
+		} else {
+			t.Logf("%s: log loss %.5f, %d nodes", algo, loss, len(m.nodes))
+		}
+	}
+	f("dt", .4118)
+	f("rf", .4086)
+}
