@@ -17,7 +17,7 @@ var (
 		q:    155.827, s: 2.2736, n: 8251,
 	}
 	ipLaw = zipf{q: 2.591, s: .8371, n: 8482479}
-	idLaw = zipf{q: 0, s: .7828, n: 5498570}
+	idLaw = zipf{q: 0, s: .7828, n: 4300000}
 )
 
 // gateways is the number of busiest addresses: gateways of networks, behind

@@ -10,6 +10,9 @@ import (
 // TestBestPossible checks how far the truth is better than a constant guess,
 // for several seeds and numbers of rows, and that clicks follow it.
 func TestBestPossible(t *testing.T) {
+	if raceEnabled {
+		t.Skip("statistics of one goroutine")
+	}
 	f := func(rows int64, seed uint64) {
 		t.Helper()
 		s := takeSample(rows, seed)
@@ -33,6 +36,9 @@ func TestBestPossible(t *testing.T) {
 // TestPartsOfTheTruth checks what the best model of single columns misses:
 // the pairs, each of them, and the drift.
 func TestPartsOfTheTruth(t *testing.T) {
+	if raceEnabled {
+		t.Skip("statistics of one goroutine")
+	}
 	rows := int64(50_000)
 	if v, err := strconv.ParseInt(os.Getenv("SYNTH_ROWS"), 10, 64); err == nil {
 		rows = v // for the table in testdata/README.md

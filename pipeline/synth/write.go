@@ -11,6 +11,9 @@ import (
 // the format: another number gives other rows.
 const blockRows = 8192
 
+// rowBytes is more than the mean length of a row, by which buffers are sized.
+const rowBytes = 160
+
 // block is the text of consecutive rows.
 type block struct {
 	rows  int64
@@ -103,7 +106,7 @@ func makeBlocks(ctx context.Context, o Options, first, step int64, out chan<- *b
 		select {
 		case b = <-spare:
 		default:
-			b = new(block)
+			b = &block{data: make([]byte, 0, blockRows*rowBytes)}
 		}
 		m.fill(b, i)
 		select {
