@@ -41,8 +41,8 @@ func NewDictionary(bytes []byte, offsets []uint64) (*Dictionary, error) {
 		return nil, fmt.Errorf("dictionary: offsets: want 0 … %d", len(bytes))
 	}
 	n := len(offsets) - 1
-	if n > maxDictionary {
-		return nil, fmt.Errorf("dictionary: %d values: want at most %d", n, maxDictionary)
+	if uint64(n) > maxDictionary {
+		return nil, fmt.Errorf("dictionary: %d values: want at most %d", n, uint64(maxDictionary))
 	}
 	size := tableSize(n)
 	d := &Dictionary{bytes: bytes, offsets: offsets, table: make([]dictEntry, size), shift: tableShift(size)}
