@@ -103,29 +103,39 @@ func TestProbabilities(t *testing.T) {
 // TestThreads wants the same bits at any number of threads, with every way of
 // dividing the work in use.
 func TestThreads(t *testing.T) {
-	tb := impressions(70_000, 5)
-	for f := range 6 {
-		tb.Spec.Fields[f].Type = features.Hash
-		c := features.MakeCodes(tb.Rows, 1<<10)
-		for i := range tb.Rows {
-			c.Set(i, tb.Codes[f].At(i)*2654435761>>22)
-		}
-		tb.Codes[f] = c
-	}
-	tb.Spec.Bits = 10
-	tb.W = make([]float64, tb.Rows)
-	for i := range tb.W {
-		tb.W[i] = 1 + float64(i%3)
-	}
-	for _, o := range []models.Options{{Tol: 1e-4}, {L1: pointer(3), Tol: 1e-4}, {Standardize: true, Tol: 1e-3}} {
+	f := func(tb *features.Table, o models.Options, threads ...int) {
+		t.Helper()
 		o.Threads = 1
 		want := fit(t, tb, o)
-		for _, o.Threads = range []int{2, 3, 8} {
+		for _, o.Threads = range threads {
 			got := fit(t, tb, o)
 			if got.Bias() != want.Bias() || !slices.Equal(got.Weights(), want.Weights()) || got.Report() != want.Report() {
 				t.Errorf("%d threads: %v: want what one thread gives: %v", o.Threads, got.Report(), want.Report())
 			}
 		}
+	}
+	tb := impressions(2*rowBlock+100, 5)
+	hashFields(tb, 6, 10)
+	tb.W = make([]float64, tb.Rows)
+	for i := range tb.W {
+		tb.W[i] = 1 + float64(i%3)
+	}
+	f(tb, models.Options{MaxIter: 2}, 2, 3, 8)
+	f(tb, models.Options{MaxIter: 2, Standardize: true}, 2, 3, 8)
+	f(tb, models.Options{MaxIter: 8, L1: pointer(3)}, 2, 3, 8)
+	f(impressions(2*hotRows+5, 5), models.Options{MaxIter: 1}, 3)
+}
+
+// hashFields turns the first n fields into hashed ones with 2^bits codes.
+func hashFields(tb *features.Table, n, bits int) {
+	tb.Spec.Bits = bits
+	for f := range n {
+		tb.Spec.Fields[f].Type = features.Hash
+		c := features.MakeCodes(tb.Rows, 1<<bits)
+		for i := range tb.Rows {
+			c.Set(i, tb.Codes[f].At(i)*2654435761>>(32-bits))
+		}
+		tb.Codes[f] = c
 	}
 }
 
@@ -222,7 +232,7 @@ func TestSolversAgree(t *testing.T) {
 func TestSparse(t *testing.T) {
 	tb := impressions(3000, 2)
 	zeros := func(l1 float64) (n int) {
-		m := fit(t, tb, models.Options{L1: &l1, L2: pointer(0)})
+		m := fit(t, tb, models.Options{L1: &l1, L2: pointer(0), Tol: 1e-4})
 		for _, w := range m.Weights() {
 			if w == 0 {
 				n++
@@ -239,14 +249,17 @@ func TestSparse(t *testing.T) {
 // TestExtremes wants finite models of data that have no finite optimum, or
 // hardly any rows.
 func TestExtremes(t *testing.T) {
-	f := func(name string, rows int, label func(i int, tb *features.Table) uint8, o models.Options) *Model {
+	f := func(name string, rows int, label func(i int) uint8, o models.Options) *Model {
 		t.Helper()
-		tb := table([]int{4, 300, 70_000}, rows)
+		tb := table([]int{4, 300, 1<<16 + 1}, rows)
 		for i := range rows {
 			for f := range tb.Codes {
 				tb.Codes[f].Set(i, uint32(i%4))
 			}
-			tb.Y[i] = label(i, tb)
+			tb.Y[i] = label(i)
+		}
+		if o.MaxIter == 0 {
+			o.MaxIter = 8
 		}
 		m := fit(t, tb, o)
 		if !finite(m.Weights()) || !finite([]float64{m.Bias(), m.Report().Objective, m.Report().Gradient}) {
@@ -254,9 +267,9 @@ func TestExtremes(t *testing.T) {
 		}
 		return m
 	}
-	always := func(int, *features.Table) uint8 { return 1 }
-	never := func(int, *features.Table) uint8 { return 0 }
-	separable := func(i int, tb *features.Table) uint8 { return uint8(i % 4 / 2) }
+	always := func(int) uint8 { return 1 }
+	never := func(int) uint8 { return 0 }
+	separable := func(i int) uint8 { return uint8(i % 4 / 2) }
 	for _, o := range []models.Options{{}, {L2: pointer(0)}, {L1: pointer(1)}, {L1: pointer(.01), L2: pointer(0)}, {Standardize: true}, {MeanLoss: true}} {
 		f("one row", 1, always, o)
 		f("two rows", 2, separable, o)
@@ -305,6 +318,17 @@ func TestOptions(t *testing.T) {
 	weightless := impressions(100, 2)
 	weightless.W = make([]float64, 100)
 	f(weightless, models.Options{}, "lr: weights of the rows add up to 0: want a finite number above 0")
+}
+
+// TestInfinite wants an error, not a model, of a number that is infinite.
+func TestInfinite(t *testing.T) {
+	_, tb := readReference(t)
+	tb.Values[3][17] = math.Inf(1)
+	for _, l1 := range []float64{0, 1} {
+		if m, err := Fit(context.Background(), tb, models.Options{L1: &l1}, nil); err == nil {
+			t.Errorf("l1 %v: %v: want an error", l1, m.Report())
+		}
+	}
 }
 
 func TestRegistered(t *testing.T) {

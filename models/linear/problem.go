@@ -305,6 +305,9 @@ func (p *problem) addCollisions(w, second []float64) {
 		return
 	}
 	for i := range p.rows {
+		if i%rowBlock == 0 && p.ctx.Err() != nil {
+			return
+		}
 		for a, ca := range hashed {
 			code := ca.codes.At(i)
 			for _, cb := range hashed[:a] {

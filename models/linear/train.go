@@ -16,6 +16,11 @@ const (
 	DefaultL2      = 10.0
 	DefaultMaxIter = 200
 	DefaultTol     = 1e-6
+	// DefaultSmallTol is the default of Tol without L1 for tables of at most
+	// smallRows rows. There the last digits cost a fraction of a second and
+	// spare everyone who compares coefficients the question of tolerance.
+	DefaultSmallTol = 1e-12
+	smallRows       = 100_000
 )
 
 // outcome is what a solver gives back.
@@ -43,7 +48,7 @@ type settings struct {
 }
 
 // settingsOf fills in defaults and reports every option that makes no sense.
-func settingsOf(o models.Options) (settings, error) {
+func settingsOf(o models.Options, rows int) (settings, error) {
 	s := settings{l2: DefaultL2, maxIter: DefaultMaxIter, tol: DefaultTol}
 	var faults []string
 	penalty := func(name string, v *float64, to *float64) {
@@ -63,8 +68,11 @@ func settingsOf(o models.Options) (settings, error) {
 	if s.maxIter < 0 {
 		faults = append(faults, fmt.Sprintf("max-iter %d: want 1 or more", s.maxIter))
 	}
-	if o.Tol != 0 {
+	switch {
+	case o.Tol != 0:
 		s.tol = o.Tol
+	case rows <= smallRows && s.l1 == 0:
+		s.tol = DefaultSmallTol
 	}
 	if !(s.tol > 0) || s.tol >= 1 {
 		faults = append(faults, fmt.Sprintf("tol %v: want more than 0 and less than 1", s.tol))
@@ -100,7 +108,7 @@ func Train(ctx context.Context, t *features.Table, o models.Options, progress mo
 
 // Fit is Train with the concrete type of the model.
 func Fit(ctx context.Context, t *features.Table, o models.Options, progress models.Progress) (*Model, error) {
-	s, err := settingsOf(o)
+	s, err := settingsOf(o, t.Rows)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +135,7 @@ func Fit(ctx context.Context, t *features.Table, o models.Options, progress mode
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !finite(out.x) {
+	if !finite(out.x) || !finite([]float64{out.loss, out.gradient}) {
 		return nil, fmt.Errorf("lr: weights are not finite: want finite numbers in the columns and row weights")
 	}
 	report := Report{
