@@ -347,14 +347,14 @@ func (b *Block) AppendCSV(record []byte, comma byte) {
 // appendRecord adds a row of empty fields whose text is a copy of record. It
 // reports false where a block can't hold it, and gives the row an Err then.
 func (b *Block) appendRecord(record []byte) (row int, ok bool) {
-	const most = 1<<32 - 1 - 2*blockPadding // bounds have 32 bits
+	const most = 1<<31 - 1 - 2*blockPadding // bounds have 32 bits
 	row = len(b.rows)
 	n := len(b.bounds)
 	b.bounds = slices.Grow(b.bounds, b.width)[:n+b.width]
 	clear(b.bounds[n:])
 	if 2*len(record) > most-b.text { // twice: unescaped copies
 		b.rows = append(b.rows, rowRef{})
-		b.fail(row, -1, nil, "no place left in the block: want less than 4 GiB")
+		b.fail(row, -1, nil, "no place left in the block: want less than 2 GiB")
 		return row, false
 	}
 	start := b.text

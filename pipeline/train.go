@@ -331,7 +331,7 @@ func (o *TrainOptions) judge(ctx context.Context, a *models.Artifact, p *prepare
 	if err != nil {
 		return err
 	}
-	m, err = metrics.Evaluate(p.Test.Y, test, p.Test.W, threshold)
-	a.Test = &m
+	held, err := metrics.Evaluate(p.Test.Y, test, p.Test.W, threshold)
+	a.Test = &held
 	return err
 }

@@ -62,6 +62,9 @@ func TestEvaluateFindsTheHeldOutRows(t *testing.T) {
 			if r.Test == nil || r.Rows.Test == 0 || r.Rows.Test != r.Test.Rows {
 				t.Fatalf("rows %+v", r.Rows)
 			}
+			if r.Train.Rows != r.Rows.Train || r.Train.LogLoss == r.Test.LogLoss {
+				t.Errorf("the training part's metrics are of %d rows, want %d", r.Train.Rows, r.Rows.Train)
+			}
 			predictions := filepath.Join(dir, "p.csv")
 			e, err := Evaluate(context.Background(), EvaluateOptions{Model: o.Out, Predictions: predictions}, nil)
 			if err != nil {
