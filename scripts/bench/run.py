@@ -22,7 +22,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from safetensors import safe_open
 
 HERE = Path(__file__).parent
@@ -116,7 +115,7 @@ def run_ctr(ctr, name, train, test, folder):
     result = {**cost, "log_loss": judged["log_loss"], "auc": judged["auc"]}
     if "lr" in name:
         with safe_open(model, framework="np") as f:
-            w = f.get_tensor("weights").astype(np.float64)
+            w = f.get_tensor("lr/weights")
         result["objective"] = trained["train"]["log_loss"] * trained["rows"]["train"] + 0.5 * L2 * float(w @ w)
     return result
 

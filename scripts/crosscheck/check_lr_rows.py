@@ -24,11 +24,11 @@ def murmur_vectors(context):
 def probabilities(model, rows):
     """1 / (1 + exp(-(bias + Σ weight of each field's code)))."""
     codes, values = model.encode(rows)
-    weights, bias = model.tensors["weights"], float(model.tensors["bias"].reshape(-1)[0])
+    weights = model.weights
     starts, total = model.offsets()
     if weights.shape != (total,):
         raise ValueError(f"weights: shape {weights.shape}: want ({total},)")
-    z = np.full(len(rows), bias)
+    z = np.full(len(rows), model.bias)
     for i, field in enumerate(model.fields):
         w = weights[starts[i]:starts[i] + model.size(i)]
         if field["type"] == "num" and field.get("values"):

@@ -38,6 +38,9 @@ class Model:
         self.spec = json.loads(self.meta["spec"])
         self.fields = self.spec["fields"]
         self.bits = self.spec.get("bits", 0)
+        # Only a logistic regression has these.
+        self.weights = self.tensors.get("lr/weights")
+        self.bias = float(self.tensors["lr/bias"][0]) if "lr/bias" in self.tensors else None
         self.dictionaries = [self._dictionary(i) for i in range(len(self.fields))]
 
     def _dictionary(self, i):

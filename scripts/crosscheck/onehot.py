@@ -34,5 +34,4 @@ def encode(train, *others):
 def our_weights(model, columns):
     """ctr's weight of each one-hot column."""
     starts, _ = model.offsets()
-    w = model.tensors["weights"]
-    return np.array([w[starts[i] + model.dictionaries[i][value.encode("latin-1")]] for i, value in columns])
+    return np.array([model.weights[starts[i] + model.dictionaries[i][value.encode("latin-1")]] for i, value in columns])
