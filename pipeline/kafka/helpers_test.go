@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,13 +67,14 @@ func cluster(t testing.TB) kafka.Options {
 	return kafka.Options{Brokers: []string{b.Addr()}}
 }
 
-var topics = time.Now().UnixNano()
+var topics atomic.Int64
+
+func init() { topics.Store(time.Now().UnixNano()) }
 
 // newTopic makes a topic of a name that no other test has.
 func newTopic(t testing.TB, o kafka.Options, partitions int32) string {
 	t.Helper()
-	topics++
-	name := fmt.Sprintf("t%d", topics)
+	name := fmt.Sprintf("t%d", topics.Add(1))
 	if made, err := kafka.CreateTopic(o, name, partitions, 1); err != nil || !made {
 		t.Fatalf("create %s: made %v, %v", name, made, err)
 	}
@@ -224,7 +226,7 @@ func want(t testing.TB, got map[string]int, first, n, least, most int) {
 
 func output(t testing.TB) string { return filepath.Join(t.TempDir(), "predictions.csv") }
 
-// group runs several calls at once and gives their results.
+// together runs several calls at once and gives their results.
 func together(calls ...func() error) []error {
 	errs := make([]error, len(calls))
 	var wg sync.WaitGroup

@@ -17,6 +17,7 @@ import (
 )
 
 func TestScoreTopic(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	topic := newTopic(t, c, 3)
 	send(t, c, topic, rows(0, 10_000))
@@ -53,6 +54,7 @@ func TestScoreTopic(t *testing.T) {
 
 // A second run goes on where the first stopped, in the same file.
 func TestRestartContinues(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	topic := newTopic(t, c, 2)
 	r := run{cluster: c, topic: topic, group: topic, output: output(t)}
@@ -67,6 +69,7 @@ func TestRestartContinues(t *testing.T) {
 
 // A graceful stop in the middle repeats nothing either.
 func TestStopCommitsWhatWasRead(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	topic := newTopic(t, c, 2)
 	send(t, c, topic, rows(0, 50_000))
@@ -87,6 +90,7 @@ func TestStopCommitsWhatWasRead(t *testing.T) {
 // What a killed process had written but not committed is read again: nothing
 // is lost, and the line it was writing is cut off.
 func TestKilledLosesNothing(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	topic := newTopic(t, c, 2)
 	send(t, c, topic, rows(0, 20_000))
@@ -142,6 +146,7 @@ func (f failing) Write(b *pipeline.Batch) error {
 
 // Members that come and go share the partitions and lose nothing.
 func TestRebalance(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	// A member learns of another with its next heartbeat.
 	c.Configure = func(s *sarama.Config) error {
@@ -224,6 +229,7 @@ func unread(t *testing.T, c kafka.Options, topic string) []int32 {
 }
 
 func TestBadRecordsAreDeadLetters(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	topic := newTopic(t, c, 1)
 	send(t, c, topic, []string{"id0,0,0.1", "what is this", "id1,1,0.9", "\xff\x00", "id2,0,0.3"})
@@ -251,6 +257,7 @@ func TestBadRecordsAreDeadLetters(t *testing.T) {
 }
 
 func TestTooManyBad(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	topic := newTopic(t, c, 1)
 	send(t, c, topic, []string{"id0,0,0.1", "id1,1,0.9"})
@@ -274,6 +281,7 @@ func TestTooManyBad(t *testing.T) {
 }
 
 func TestFrom(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	topic := newTopic(t, c, 2)
 	send(t, c, topic, rows(0, 100))
@@ -294,6 +302,7 @@ func TestFrom(t *testing.T) {
 }
 
 func TestExistingOutput(t *testing.T) {
+	t.Parallel()
 	c := cluster(t)
 	topic := newTopic(t, c, 1)
 	send(t, c, topic, rows(0, 10))
@@ -319,6 +328,7 @@ func TestExistingOutput(t *testing.T) {
 }
 
 func TestNoBroker(t *testing.T) {
+	t.Parallel()
 	start := time.Now()
 	_, err := kafka.NewSource(kafka.SourceOptions{
 		Options: kafka.Options{Brokers: []string{"127.0.0.1:1"}}, Topic: "x",

@@ -168,6 +168,17 @@ func (p *Producer) Failed() int64 { return p.refused.Load() }
 // the background. The error is the first that a message met which was not
 // its own fault.
 func (p *Producer) Close(ctx context.Context) error {
+	// Once it is closing, sarama gives up messages that need another try: so
+	// it is closed when all messages are back.
+	for back := 0; back < cap(p.free); {
+		select {
+		case <-p.free:
+			back++
+		case <-ctx.Done():
+			back = cap(p.free)
+		}
+	}
+	waiting := p.flying.Load()
 	p.async.AsyncClose()
 	done := make(chan error, 1)
 	go func() {
@@ -183,7 +194,7 @@ func (p *Producer) Close(ctx context.Context) error {
 			return err
 		}
 	case <-ctx.Done():
-		return fmt.Errorf("topic %s: %d messages without an answer: %w", p.topic, p.flying.Load(), ctx.Err())
+		return fmt.Errorf("topic %s: %d messages without an answer: %w", p.topic, waiting, ctx.Err())
 	}
 }
 
