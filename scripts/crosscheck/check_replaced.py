@@ -6,7 +6,7 @@ import json
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ctrmodel import Model, read_rows
+from ctrmodel import Model, parse_time, read_rows
 from onehot import encode, texts
 
 LR_COLUMNS = [
@@ -21,9 +21,9 @@ CAPPED = {"C15", "C16", "C19", "C21"}
 
 def divided(model, rows):
     """Rows of training and of test, by the boundary that the file records."""
-    split = find(json.loads(model.meta["data"]), "boundary")
-    hours = [hours_since_1970(r[model.column("time")]) for r in rows]
-    return ([r for r, h in zip(rows, hours) if h < split], [r for r, h in zip(rows, hours) if h >= split])
+    split = parse_time(find(json.loads(model.meta["data"]), "boundary").encode())
+    times = [parse_time(r[model.column("time")]) for r in rows]
+    return ([r for r, t in zip(rows, times) if t < split], [r for r, t in zip(rows, times) if t >= split])
 
 
 def find(value, key):
@@ -36,12 +36,6 @@ def find(value, key):
             if found is not None:
                 return found
     return None
-
-
-def hours_since_1970(text):
-    from ctrmodel import parse_time
-    from datetime import datetime
-    return int((parse_time(text) - datetime(1970, 1, 1)).total_seconds()) // 3600
 
 
 def wanted_cap(values):
