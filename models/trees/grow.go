@@ -2,7 +2,6 @@ package trees
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
 	"slices"
 	"sync"
@@ -181,11 +180,7 @@ func (g *grower) near(t task, v view) view {
 	to.data = slices.Grow(to.data[:0], size)[:size]
 	to.stride, to.rows, to.level = v.stride, len(es), level
 	for i, e := range es {
-		src, dst := v.data[e.row()*v.stride:][:v.stride], to.data[i*v.stride:][:v.stride]
-		for len(src) >= 8 && len(dst) >= 8 {
-			binary.LittleEndian.PutUint64(dst, binary.LittleEndian.Uint64(src))
-			src, dst = src[8:], dst[8:]
-		}
+		copy(to.data[i*v.stride:(i+1)*v.stride], v.data[e.row()*v.stride:])
 	}
 	if v.w != nil {
 		to.w = slices.Grow(to.w[:0], len(es))[:len(es)]
@@ -343,9 +338,9 @@ func (g *grower) direct(f int, v *view, es []entry) {
 	h := &g.one.n[0]
 	data := v.data[f:]
 	for _, e := range es {
-		b := data[e.row()*v.stride]
+		b := data[e.row()*v.stride] % maxBins
 		if h[b] == 0 {
-			g.present = append(g.present, uint16(b))
+			g.present = append(g.present, b)
 		}
 		h[b] += e.tally()
 		if g.one.w != nil {
@@ -428,7 +423,7 @@ func (g *grower) partition(t task, v *view, s *split) (mid int) {
 	data, stride := v.data[s.field:], v.stride
 	l, r := 0, 0
 	for _, e := range es {
-		right := int(g.side[data[e.row()*stride]])
+		right := int(g.side[data[e.row()*stride]%maxBins])
 		es[l] = e
 		spare[r] = e
 		l += 1 - right

@@ -69,19 +69,21 @@ func (h *hist) add(v *view, cols []uint16, es []entry) {
 			if cols != nil {
 				f = int(cols[k])
 			}
-			s := &h.w[k][row[f]]
+			s := &h.w[k][row[f]%maxBins]
 			s.w += w
 			s.y += y
 		}
 	}
 }
 
+// addAll counts all fields. Here and below, a remainder by maxBins, which no bin
+// reaches, spares the check of an index.
 func addAll(h []column, v *view, es []entry) {
 	for _, e := range es {
 		t := e.tally()
 		row := v.data[e.row()*v.stride:][:len(h)]
 		for f, b := range row {
-			h[f][b] += t
+			h[f][b%maxBins] += t
 		}
 	}
 }
@@ -92,7 +94,7 @@ func addSome(h []column, v *view, cols []uint16, es []entry) {
 		t := e.tally()
 		row := v.data[e.row()*v.stride:][:v.stride]
 		for k, c := range cols {
-			h[k][row[c]] += t
+			h[k][row[c]%maxBins] += t
 		}
 	}
 }
@@ -134,7 +136,7 @@ func (h *hist) plus(o *hist) {
 // view is the rows that entries point into: those of a whole table, or a copy
 // of a few that fits the cache.
 type view struct {
-	data   []uint8
+	data   []uint16
 	stride int
 	rows   int
 	w      []uint64

@@ -1,8 +1,8 @@
 // Package trees fits decision trees ("dt") and random forests ("rf") to a
 // features.Table.
 //
-// Every field becomes at most 256 bins: a category its most frequent codes and
-// one bin for the rest, a number the ranges between quantiles. A node counts
+// Every field becomes at most 1,024 bins: a category its most frequent codes
+// and one bin for the rest, a number the ranges between quantiles. A node counts
 // rows and clicks a bin, 32 bits each in one integer, so that a histogram of
 // any set of rows is the same in whatever order, and by however many threads,
 // it is added up. Categories are put in order of their click rate and split
