@@ -88,7 +88,10 @@ func OpenCSV(o CSVOptions) (*CSVSink, error) {
 		regular = fi.Mode().IsRegular()
 	}
 	if !regular {
-		return s, s.openStream()
+		if err := s.openStream(); err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	var err error
 	if s.lock, err = lockFile(o.Path); err != nil {
@@ -107,7 +110,9 @@ func (s *CSVSink) openStream() (err error) {
 	if s.f, err = os.OpenFile(s.path, os.O_WRONLY, 0); err != nil {
 		return err
 	}
-	_, err = s.f.WriteString(CSVHeader)
+	if _, err = s.f.WriteString(CSVHeader); err != nil {
+		s.f.Close()
+	}
 	return err
 }
 

@@ -84,7 +84,9 @@ func (d *DeadLetters) Write(b *Batch) error {
 		}
 	}
 	if _, err := d.f.Write(d.buf.Bytes()); err != nil {
-		_ = d.f.Truncate(d.size)
+		if d.lock != nil {
+			_ = d.f.Truncate(d.size) // or else the next start does it
+		}
 		return err
 	}
 	d.size += int64(d.buf.Len())
@@ -105,8 +107,13 @@ func textOrBytes(data []byte) (*string, []byte) {
 	return nil, data
 }
 
-// open creates the file or goes to the end of its last whole line.
+// open creates the file or goes to the end of its last whole line. What is no
+// regular file is written from wherever it stands.
 func (d *DeadLetters) open() (err error) {
+	if fi, err := os.Stat(d.path); err == nil && !fi.Mode().IsRegular() {
+		d.f, err = os.OpenFile(d.path, os.O_WRONLY, 0)
+		return err
+	}
 	if d.lock, err = lockFile(d.path); err != nil {
 		return err
 	}
@@ -146,7 +153,7 @@ func wholeLines(f io.ReaderAt, size int64) (int64, error) {
 
 // Commit syncs the file.
 func (d *DeadLetters) Commit(context.Context, []Commit) (owned bool, err error) {
-	if d.dirty {
+	if d.dirty && d.lock != nil {
 		if err := d.f.Sync(); err != nil {
 			return false, err
 		}
