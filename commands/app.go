@@ -16,10 +16,12 @@ func allCommands(s *stdio) []*cli.Command {
 		trainCommand(s),
 		evaluateCommand(s),
 		compareCommand(s),
+		replayCommand(s),
 		scoreCommand(s),
 		inspectCommand(s),
 		synthCommand(s),
 		brokerCommand(s),
+		demoCommand(s),
 		versionCommand(s),
 	}
 }

@@ -22,6 +22,7 @@ type progress struct {
 	terminal bool
 	quiet    bool
 	now      func() time.Time
+	bytes    map[pipeline.Stage]bool // stages whose units are bytes
 
 	mu    sync.Mutex
 	bar   *progressbar.ProgressBar
@@ -35,7 +36,10 @@ type progress struct {
 var _ pipeline.Observer = (*progress)(nil)
 
 func newProgress(s *stdio, quiet bool) *progress {
-	return &progress{out: s.err, terminal: s.terminal, quiet: quiet, now: time.Now, said: time.Now()}
+	return &progress{
+		out: s.err, terminal: s.terminal, quiet: quiet, now: time.Now, said: time.Now(),
+		bytes: map[pipeline.Stage]bool{pipeline.StageRead: true},
+	}
 }
 
 // Progress shows that done of total (0 = unknown) units of a stage are done.
@@ -48,7 +52,7 @@ func (p *progress) Progress(stage pipeline.Stage, done, total int64, note string
 		p.show(stage, done, total, note)
 	case p.now().Sub(p.said) >= logEvery:
 		p.said = p.now()
-		fmt.Fprintln(p.out, progressLine(stage, done, total, note))
+		fmt.Fprintln(p.out, progressLine(stage, p.bytes[stage], done, total, note))
 	}
 }
 
@@ -60,7 +64,7 @@ func (p *progress) show(stage pipeline.Stage, done, total int64, note string) {
 	}
 	if p.bar == nil || stage != p.stage || total != p.total || done < p.done {
 		p.clear()
-		p.bar, p.text = newBar(p.out, text, total, stage == pipeline.StageRead), text
+		p.bar, p.text = newBar(p.out, text, total, p.bytes[stage]), text
 	}
 	p.stage, p.total, p.done = stage, total, done
 	if total > 0 {
@@ -123,13 +127,13 @@ func (p *progress) clear() {
 }
 
 // progressLine is what a log says of progress: "read: 45 %, 120 of 270 MB".
-func progressLine(stage pipeline.Stage, done, total int64, note string) string {
+func progressLine(stage pipeline.Stage, bytes bool, done, total int64, note string) string {
 	line := string(stage) + ": "
 	if total > 0 {
 		line += fmt.Sprintf("%d %%, ", 100*done/total)
 	}
 	unit, scale := "", int64(1)
-	if stage == pipeline.StageRead {
+	if bytes {
 		unit, scale = " MB", 1_000_000
 	}
 	line += thousands(done / scale)

@@ -26,7 +26,9 @@ type scoreOptions struct {
 	maxBad                *int64 // nil = 0 for files, no limit for topics
 	printRate             int
 	statsEvery            time.Duration
-	seen                  func(rows int) // told of records that were written
+
+	started func()         // called once all is open, nil = not
+	seen    func(rows int) // told of records that were written, nil = not
 }
 
 func scoreCommand(s *stdio) *cli.Command {

@@ -57,6 +57,9 @@ func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) err
 	defer p.close()
 	stopped := context.AfterFunc(ctx, func() { p.Note("stopping: finishing what was read") })
 	defer stopped()
+	o.started = func() {
+		p.Note(fmt.Sprintf("scoring topic %s with %s into %s; Ctrl-C stops", o.topic, o.model, o.output))
+	}
 	sum, err := o.scoreTopic(ctx, s, c, p)
 	if err != nil {
 		return err
@@ -162,7 +165,10 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 		StatsEvery: o.statsEvery,
 	}
 	if o.statsEvery > 0 {
-		options.Stats = func(st pipeline.Stats) { p.Note(statsLine(&st)) }
+		options.Stats = sayStats(p)
+	}
+	if o.started != nil {
+		o.started()
 	}
 	return pipeline.Score(ctx, options, src, sink, p)
 }
@@ -184,6 +190,17 @@ func (seenSink) Commit(context.Context, []pipeline.Commit) (owned bool, err erro
 
 // Close does nothing.
 func (seenSink) Close() error { return nil }
+
+// sayStats says how things stand, as long as there is something new.
+func sayStats(p *progress) func(pipeline.Stats) {
+	var last pipeline.Stats
+	return func(st pipeline.Stats) {
+		if st.Rows != last.Rows || st.Bad != last.Bad || st.Lag != last.Lag {
+			p.Note(statsLine(&st))
+		}
+		last = st
+	}
+}
 
 // statsLine is what is said every few seconds.
 func statsLine(st *pipeline.Stats) string {
