@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# The whole way on Apache Kafka: train, replay, score a topic, and the same
+# probabilities, to the last bit, as from the file. Then bad records, a killed
+# scorer and a second one, on the same broker; and the Go tests of
+# pipeline/kafka. Needs java 17 and, the first time, mvn.
+#   run.sh [CTR]     CTR is the binary; built from the tree if left out
+# CTR_SHARED is the directory with data/avazu-stream.csv (default ../shared
+# beside the repository); without it the rows are synthetic. CTR_KAFKA=HOST:PORT
+# uses a broker that is already there.
+set -euo pipefail
+HERE=$(cd "$(dirname "$0")" && pwd)
+ROOT=$(cd "$HERE/../.." && pwd)
+WORK=$(mktemp -d)
+STARTED=
+cleanup() {
+  [ -z "$STARTED" ] || "$HERE/kafka.sh" down
+  rm -rf "$WORK"
+}
+trap cleanup EXIT
+say() { printf '%s %s\n' "$(date +%T)" "$*" >&2; }
+die() { say "FAILED: $*"; exit 1; }
+
+CTR=${1:-}
+if [ -z "$CTR" ]; then
+  CTR=$WORK/ctr
+  (cd "$ROOT" && CGO_ENABLED=0 go build -trimpath -o "$CTR" .)
+fi
+BROKERS=${CTR_KAFKA:-}
+if [ -z "$BROKERS" ]; then
+  say "starting Apache Kafka"
+  STARTED=yes
+  BROKERS=$("$HERE/kafka.sh" up1 | tail -1)
+fi
+export CTR_BROKERS=$BROKERS
+cd "$WORK"
+
+DATA=${CTR_SHARED:-$ROOT/../shared}/data/avazu-stream.csv
+if [ -e "$DATA" ]; then
+  DISTINCT=10000
+else
+  say "no real rows at $DATA: synthetic ones"
+  "$CTR" synth --rows 20000 --out rows.csv
+  DATA=rows.csv
+  DISTINCT=5000
+fi
+TOPIC=e2e-$$-$(date +%s)
+
+say "training on $DATA"
+"$CTR" train "$DATA" --algo lr --out model.ctr >train.txt
+"$CTR" evaluate "$DATA" --model model.ctr --predictions offline.csv >evaluate.txt
+ROWS=$(($(wc -l <offline.csv) - 1))
+
+say "replaying $ROWS rows to $TOPIC"
+"$CTR" replay "$DATA" --topic "$TOPIC" --create --partitions 3 --rate max --json >replay.json
+"$CTR" score --topic "$TOPIC" --group "$TOPIC" --model model.ctr --until-end --quiet --output online.csv
+
+# compare FILE: FILE has each row of offline.csv once, with the same y,
+# probability and prediction. Both are CSV without quotes in these columns.
+compare() {
+  awk -F, 'NR==1 { for (i=1; i<=NF; i++) c[$i]=i; next }
+    { print $c["id"] "," $c["y"] "," $c["probability"] "," $c["prediction"] }' offline.csv | sort >want.txt
+  awk -F, 'NR==1 { for (i=1; i<=NF; i++) c[$i]=i; next }
+    { print $c["id"] "," $c["y"] "," $c["probability"] "," $c["prediction"] }' "$1" | sort >got.txt
+  cmp -s want.txt got.txt || { diff want.txt got.txt | head -5 >&2; die "$1 differs from offline.csv"; }
+  local distinct
+  distinct=$(cut -d, -f3 got.txt | sort -u | wc -l)
+  [ "$distinct" -ge "$DISTINCT" ] || die "$1: $distinct distinct probabilities, want $DISTINCT or more"
+  say "$1: $(wc -l <got.txt) rows in, $(wc -l <want.txt) out, $distinct distinct probabilities"
+}
+compare online.csv
+
+say "the same as JSON"
+"$CTR" replay "$DATA" --topic "$TOPIC-json" --create --partitions 1 --rate max --format json --json >/dev/null
+"$CTR" score --topic "$TOPIC-json" --group "$TOPIC" --model model.ctr --until-end --quiet --output json.csv
+compare json.csv
+
+say "a scorer that is killed, and one that goes on"
+"$CTR" score --topic "$TOPIC" --group "$TOPIC-kill" --model model.ctr --quiet --output killed.csv 2>killed.log &
+VICTIM=$!
+for _ in $(seq 200); do
+  [ "$(wc -l <killed.csv 2>/dev/null || echo 0)" -gt 1000 ] && break
+  sleep 0.05
+done
+kill -9 "$VICTIM"
+wait "$VICTIM" 2>/dev/null || true
+"$CTR" score --topic "$TOPIC" --group "$TOPIC-kill" --model model.ctr --until-end --quiet --output killed.csv
+LOST=$(cut -d, -f1 killed.csv | sort -u | comm -13 - <(cut -d, -f1 offline.csv | sort -u) | wc -l)
+[ "$LOST" -eq 0 ] || die "$LOST rows lost by a kill"
+say "killed.csv: nothing lost"
+
+say "records that are no rows"
+printf 'not a row\n{"id":\n' >bad.txt
+head -c 300 /dev/urandom | base64 >>bad.txt
+"$CTR" replay bad.txt --columns "$(head -1 offline.csv)" --topic "$TOPIC" --rate max --json >/dev/null
+"$CTR" score --topic "$TOPIC" --group "$TOPIC" --model model.ctr --until-end --quiet --output online.csv
+[ "$(wc -l <online.dead.jsonl)" -eq "$(wc -l <bad.txt)" ] || die "online.dead.jsonl: $(wc -l <online.dead.jsonl) lines, want $(wc -l <bad.txt)"
+compare online.csv
+
+say "the Go tests of pipeline/kafka"
+(cd "$ROOT" && CTR_KAFKA=$BROKERS go test -count=1 ./pipeline/kafka/)
+say "all well"
