@@ -9,7 +9,7 @@ import (
 // Limits of the dense part of the preconditioner.
 const (
 	hotMax    = 512     // weights
-	hotRows   = 1 << 16 // rows that are sampled for it
+	hotRows   = 1 << 15 // rows that are sampled for it
 	hotParts  = 4       // ranges of sampled rows, summed apart
 	hotRatio  = 4.0     // a hot weight's curvature is at least so many times its penalty
 	hotRidge  = 1e-9    // relative addition to the diagonal, which keeps it positive

@@ -19,7 +19,8 @@ const (
 // (Lin, Weng and Keerthi, "Trust region Newton method for large-scale logistic
 // regression", 2008; Hsia, Chiang and Lin, "Preconditioned conjugate gradient
 // methods in truncated Newton frameworks", 2018; the rule that ends conjugate
-// gradients is Nash and Sofer's, 1990).
+// gradients is Nash and Sofer's, 1990). Among the weights that most rows share
+// the preconditioner is not the diagonal but the matrix itself: see hotBlock.
 //
 // A step along d needs Xd once: every trial step reuses it, so a line search
 // costs no pass over the columns.
@@ -56,13 +57,13 @@ func (n *newton) minimise(maxIter int, tol float64, step func(iteration int, los
 		}
 		f := loss + n.penalty(n.x)
 		n.precondition()
-		slope := n.solve(cgForcing)
+		slope := n.solve()
 		out.converged = -slope/2 <= tol*f
 		if !(slope < 0) {
 			break // the gradient is 0, or lost in rounding
 		}
 		moved := false
-		if loss, moved = n.search(f, loss, slope); !moved {
+		if loss, moved = n.search(f, slope); !moved {
 			break
 		}
 		out.iterations++
@@ -87,8 +88,8 @@ func (n *newton) precondition() {
 
 // solve sets d to a rough solution of H·d = -g and gives gᵀd. It stops when the
 // last step's part of the quadratic model's fall, times the number of steps,
-// is below forcing times all of it.
-func (n *newton) solve(forcing float64) float64 {
+// is at most cgForcing times all of it.
+func (n *newton) solve() float64 {
 	clear(n.d)
 	rz := n.sum(len(n.g), vectorBlock, func(lo, hi int) float64 {
 		s := 0.0
@@ -110,7 +111,7 @@ func (n *newton) solve(forcing float64) float64 {
 		alpha := rz / curvature
 		next := n.advance(alpha) + n.hot.solve(n.res)
 		fall += alpha * rz / 2
-		if float64(k)*alpha*rz/2 <= forcing*fall {
+		if float64(k)*alpha*rz/2 <= cgForcing*fall {
 			break
 		}
 		n.turn(next / rz)
@@ -148,7 +149,7 @@ func (n *newton) turn(beta float64) {
 // search moves x along d by 1, or by half of it until the objective falls by
 // a share of what the slope promises. It gives the new sum of losses, and
 // whether x moved. Margins follow x, so that they need no pass.
-func (n *newton) search(f, loss, slope float64) (float64, bool) {
+func (n *newton) search(f, slope float64) (float64, bool) {
 	n.margins(n.d, n.u)
 	cross, square := n.penaltyAlong(n.x, n.d)
 	base := n.penalty(n.x)
