@@ -79,6 +79,9 @@ func isTerminal(w io.Writer) bool {
 func run(ctx context.Context, args []string, s *stdio) int {
 	out := &checked{w: s.out}
 	s.out = out
+	if s.in != nil {
+		s.in = &patientReader{ctx: ctx, r: s.in}
+	}
 	err := dispatch(ctx, args, s)
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("standard output: %w", out.err)

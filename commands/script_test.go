@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -9,8 +10,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"ctr/pipeline/broker"
 )
 
 func TestMain(m *testing.M) {
@@ -33,6 +38,11 @@ var update = os.Getenv("UPDATE") != ""
 //	damage FILE OFFSET       changes one byte; a negative offset is from the end
 //	cutfile FILE BYTES       keeps the first bytes; a negative number drops the last
 //	lines N FILE             the file must have so many lines
+//	waitlines N FILE         waits until the file has so many lines
+//	broker NAME              starts an embedded broker; $NAME is its address
+//	strictbroker NAME        the same, but it makes no topics by itself
+//	waitbroker ADDRESS       waits until something listens there
+//	same N FILE FILE         both must have N ids, each with one probability
 //
 // and the condition [shared] for the real rows of CTR_SHARED.
 func TestScripts(t *testing.T) {
@@ -65,6 +75,12 @@ func TestScripts(t *testing.T) {
 			"damage":  cmdDamage,
 			"cutfile": cmdCutFile,
 			"lines":   cmdLines,
+
+			"waitlines":    cmdWaitLines,
+			"broker":       cmdBroker,
+			"strictbroker": cmdStrictBroker,
+			"waitbroker":   cmdWaitBroker,
+			"same":         cmdSame,
 		},
 	})
 }
@@ -145,15 +161,66 @@ func fileAt(ts *testscript.TestScript, args []string) (data []byte, at int64) {
 }
 
 func cmdLines(ts *testscript.TestScript, _ bool, args []string) {
-	text := ts.ReadFile(args[1])
-	n := int64(0)
-	for _, c := range text {
-		if c == '\n' {
-			n++
+	if n, want := lineCount(ts, args[1]), number(ts, args[0]); n != want {
+		ts.Fatalf("%s: %d lines, want %d", args[1], n, want)
+	}
+}
+
+func lineCount(ts *testscript.TestScript, name string) int64 {
+	text, err := os.ReadFile(ts.MkAbs(name))
+	if !errors.Is(err, os.ErrNotExist) {
+		ts.Check(err)
+	}
+	return int64(bytes.Count(text, []byte("\n")))
+}
+
+// wait waits until done, at most 30 seconds.
+func wait(ts *testscript.TestScript, what string, done func() bool) {
+	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("waited 30 s for %s", what)
 		}
 	}
-	if want := number(ts, args[0]); n != want {
-		ts.Fatalf("%s: %d lines, want %d", args[1], n, want)
+}
+
+func cmdWaitLines(ts *testscript.TestScript, _ bool, args []string) {
+	want := number(ts, args[0])
+	wait(ts, args[0]+" lines in "+args[1], func() bool { return lineCount(ts, args[1]) >= want })
+}
+
+func cmdBroker(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := broker.Start(broker.Options{Listen: "127.0.0.1:0"})
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(b.Close()) })
+	ts.Setenv(args[0], b.Addr())
+}
+
+func cmdStrictBroker(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	ts.Check(err)
+	ts.Defer(c.Close)
+	ts.Setenv(args[0], c.ListenAddrs()[0])
+}
+
+func cmdWaitBroker(ts *testscript.TestScript, _ bool, args []string) {
+	wait(ts, args[0], func() bool {
+		c, err := net.Dial("tcp", args[0])
+		return err == nil && c.Close() == nil
+	})
+}
+
+func cmdSame(ts *testscript.TestScript, _ bool, args []string) {
+	a, err := probabilities(ts.MkAbs(args[1]))
+	ts.Check(err)
+	b, err := probabilities(ts.MkAbs(args[2]))
+	ts.Check(err)
+	if want := number(ts, args[0]); int64(len(a)) != want || int64(len(b)) != want {
+		ts.Fatalf("%d and %d ids, want %d", len(a), len(b), want)
+	}
+	for id, p := range a {
+		if b[id] != p {
+			ts.Fatalf("id %s: %s in %s, %s in %s", id, p, args[1], b[id], args[2])
+		}
 	}
 }
 
