@@ -61,7 +61,7 @@ lint: ## Run the linters of .golangci.yml and the rules on file length
 
 .PHONY: fmt
 fmt: ## Format all Go files with gofumpt
-	@tools=$$(scripts/lib/tools.sh); git ls-files -co --exclude-standard -- '*.go' | xargs "$$tools/gofumpt" -l -w
+	@tools=$$(scripts/lib/tools.sh); git ls-files -co --exclude-standard -- '*.go' | xargs "$$tools/gofumpt" -modpath ctr -lang go1.26 -l -w
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each

@@ -68,7 +68,7 @@ def run_lr(context):
     mean = np.asarray(x.mean(axis=0)).ravel()
     std = np.sqrt(mean * (1 - mean) * len(train) / (len(train) - 1))
     inverse = np.divide(1.0, std, out=np.zeros_like(std), where=std > 0)
-    peer = LogisticRegression(C=1 / (LAMBDA * len(train)), tol=1e-10, max_iter=20_000)
+    peer = LogisticRegression(C=1 / (LAMBDA * len(train)), tol=1e-10, max_iter=1_000, solver="newton-cg")
     peer.fit(x.multiply(inverse).tocsr(), y)
     want = peer.predict_proba(z.multiply(inverse).tocsr())[:, 1]
 

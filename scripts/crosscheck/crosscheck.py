@@ -30,6 +30,7 @@ from harness import Context, Report, guarded
 CHECKS = [
     ("murmur3", check_lr_rows.murmur_vectors),
     ("fixtures", check_fixtures.run),
+    ("modelfile", check_fixtures.run_modelfile),
     ("metrics", check_metrics.run),
     ("lr-rows", check_lr_rows.run),
     ("lr-weights", check_lr_weights.run),
@@ -39,6 +40,7 @@ CHECKS = [
     ("criteo", check_quality.run_criteo),
     ("quality", check_quality.run),
     ("synth", check_synth.run),
+    ("synth-fused", check_fixtures.run_fused),
 ]
 
 

@@ -103,7 +103,7 @@ def peers():
     return [
         ("constant", "the training click rate", constant),
         ("scikit-learn LR", "one-hot, C 0.1, default stop", logistic),
-        ("scikit-learn LR", "one-hot, C 0.1, converged", lambda s: logistic(s, tol=1e-8, max_iter=5_000)),
+        ("scikit-learn LR", "one-hot, C 0.1, converged", lambda s: logistic(s, tol=1e-8, max_iter=1_000, solver="newton-cg")),
         ("scikit-learn RF", "200 x depth 20, leaf 5", forest),
         ("scikit-learn DT", "depth 6, leaf 50", tree),
         ("scikit-learn DT", "the same, p kept in 0.001 … 0.999", clipped_tree),
