@@ -18,7 +18,7 @@ func benchTrain(b *testing.B, algo string, n int, o models.Options, full bool) {
 		b.Fatal(err)
 	}
 	if full {
-		p.penalty = 0
+		p.base, p.perGroup = 0, 0
 	}
 	var m *Model
 	b.ReportAllocs()

@@ -81,7 +81,7 @@ func (s *searcher) number(field int, node sums, best *split) {
 	if len(groups) > 0 && groups[0].bin == 0 {
 		missing, groups = groups[0].sums, groups[1:]
 	}
-	base := node.score()
+	price := s.price(node, 2)
 	var left sums
 	for i, g := range groups {
 		left.add(g.sums)
@@ -94,7 +94,7 @@ func (s *searcher) number(field int, node sums, best *split) {
 			threshold = (g.bin + groups[i+1].bin - 1) / 2
 		}
 		// Missing values on the right.
-		if s.better(left, node, base, 1, best) {
+		if s.better(left, node, price, best) {
 			*best = split{gain: best.gain, field: field, threshold: threshold, sum: left}
 			if missing.n == 0 && left.n > node.n-left.n {
 				best.left.add(0)
@@ -105,7 +105,7 @@ func (s *searcher) number(field int, node sums, best *split) {
 		}
 		both := left
 		both.add(missing)
-		if s.better(both, node, base, 1, best) {
+		if s.better(both, node, price, best) {
 			*best = split{gain: best.gain, field: field, threshold: threshold, sum: both}
 			best.left.add(0)
 		}
@@ -117,29 +117,35 @@ func (s *searcher) number(field int, node sums, best *split) {
 	}
 }
 
-// better reports whether a split with left on one side gains more than best
-// has, and if so sets best.gain. groups is one less than how many groups were
-// put in order by their rates to find it.
-//
-// Where clicks do not depend on a field at all, each group's rate still varies
-// by chance, with variance p(1-p)/n, and an order made by these rates turns
-// that into a gain that grows with the number of groups: of k groups cut in
-// the middle about .64·k·p(1-p) (2/π of the sum of k squared normal numbers).
-// The penalty is a multiple of k·p(1-p), so that a field of many values must
-// show more than one of few, and no split is made where chance would do.
-func (s *searcher) better(left, node sums, base float64, groups int, best *split) bool {
+// better reports whether a split with left on one side gains more than price
+// and than best has, and if so sets best.gain.
+func (s *searcher) better(left, node sums, price float64, best *split) bool {
 	right := node.minus(left)
 	if m := float64(s.p.minLeaf); left.n < m || right.n < m {
 		return false
 	}
-	gain := left.score() + right.score() - base
-	p := node.rate()
-	gain -= s.p.penalty * float64(groups) * p * (1 - p)
+	gain := left.score() + right.score() - price
 	if gain <= best.gain {
 		return false
 	}
 	best.gain = gain
 	return true
+}
+
+// price is what both sides of a split must explain together to be worth more
+// than nothing: what the node explains alone, and a penalty for chance.
+//
+// Where clicks do not depend on a field at all, the rate of n rows still varies
+// with variance p(1-p)/n. The best cut between two groups gains p(1-p) times a
+// squared normal number, and the best of many cuts and fields several times as
+// much: that is base. An order of k groups made by these rates turns them into
+// a gain that grows with k: cut in the middle about .64·k·p(1-p) (2/π of the
+// sum of k squared normal numbers); more at the best cut of the best field:
+// that is perGroup. So a field of many values must show more than one of few,
+// and no split is made where chance would do.
+func (s *searcher) price(node sums, groups int) float64 {
+	p := node.rate()
+	return node.score() + (s.p.base+s.p.perGroup*float64(groups-1))*p*(1-p)
 }
 
 // categories looks for a better split than best of a category's bins. Bin 0
@@ -153,7 +159,7 @@ func (s *searcher) categories(field int, node sums, best *split) {
 		return
 	}
 	s.order()
-	base := node.score()
+	price := s.price(node, k)
 	var left sums
 	at, restLeft := -1, false
 	seenRest := false
@@ -162,7 +168,7 @@ func (s *searcher) categories(field int, node sums, best *split) {
 		g := &s.groups[key%maxBins]
 		left.add(g.sums)
 		seenRest = seenRest || g.bin == 0
-		if s.better(left, node, base, k-1, best) {
+		if s.better(left, node, price, best) {
 			at, restLeft, sum = i, seenRest, left
 		}
 	}

@@ -27,8 +27,11 @@ func init() {
 }
 
 // TrainTree fits one tree to all rows and columns of t. Of o it reads Depth
-// (default 16, at most 64), Leaves (default no limit), MinLeaf (default 20)
-// and Threads.
+// (default 16, at most 64), Leaves (default no limit; else the splits that gain
+// most are kept), MinLeaf (default 20) and Threads. A node is split only where
+// that explains more than chance would (searcher.price), so that most trees end
+// before Depth. A leaf's probability is its click rate with 50 rows at its
+// parent's probability added.
 func TrainTree(ctx context.Context, t *features.Table, o models.Options, progress models.Progress) (models.Model, error) {
 	return train(ctx, "dt", t, o, progress)
 }
@@ -51,9 +54,10 @@ type params struct {
 	seed                          uint64
 	threads                       int
 
-	minGroup int     // rows that a category needs in a node to stand alone
-	penalty  float64 // see searcher.better
-	shrink   float64 // rows at the parent's probability that are added to each node's
+	minGroup int // rows that a category needs in a node to stand alone
+	// base and perGroup are the price of a split: see searcher.price.
+	base, perGroup float64
+	shrink         float64 // rows at the parent's probability that are added to each node's
 	schedule
 }
 
@@ -64,13 +68,13 @@ func resolve(algo string, o models.Options) (params, error) {
 	p := params{
 		trees: 1, depth: or(o.Depth, 16), leaves: o.Leaves, minLeaf: or(o.MinLeaf, 20),
 		rowShare: 1, colShare: 1, seed: o.Seed, threads: or(o.Threads, runtime.GOMAXPROCS(0)),
-		minGroup: 20, penalty: 2, shrink: 50, schedule: usual,
+		minGroup: 20, base: 9, perGroup: 1.5, shrink: 50, schedule: usual,
 	}
 	if algo == "rf" {
 		p.trees, p.minLeaf = or(o.Trees, 100), or(o.MinLeaf, 20)
 		p.rowShare, p.colShare = orPtr(o.RowShare, 1), orPtr(o.ColShare, .2)
 		p.bootstrap = orPtr(o.Bootstrap, p.rowShare == 1)
-		p.minGroup, p.penalty, p.shrink = 10, 1.2, 5
+		p.minGroup, p.base, p.perGroup, p.shrink = 10, 0, 1.2, 5
 	}
 	var faults []string
 	want := func(ok bool, format string, args ...any) {
