@@ -35,7 +35,8 @@ type Options struct {
 	// Standardize penalises weights in units of each column's standard
 	// deviation (sample, n-1), as Spark's standardization = true does.
 	Standardize bool    // lr
-	MaxIter     int     // lr: L-BFGS iterations
+	Solver      string  // lr: "newton" or "lbfgs"; "" takes the faster
+	MaxIter     int     // lr: iterations
 	Tol         float64 // lr: stop where the relative fall of the objective or the gradient says so
 
 	Trees     int      // rf

@@ -316,6 +316,8 @@ func TestOptions(t *testing.T) {
 	f(tb, models.Options{L1: pointer(-1), L2: pointer(math.Inf(1)), MaxIter: -3, Tol: 2},
 		"lr: l1 -1: want a finite number, 0 or more; l2 +Inf: want a finite number, 0 or more; "+
 			"max-iter -3: want 1 or more; tol 2: want more than 0 and less than 1")
+	f(tb, models.Options{Solver: "sgd"}, `lr: solver "sgd": want newton or lbfgs`)
+	f(tb, models.Options{Solver: SolverNewton, L1: pointer(1)}, "lr: solver newton: want l1 0, or solver lbfgs")
 	f(tb, models.Options{L2: pointer(math.NaN())}, "lr: l2 NaN: want a finite number, 0 or more")
 	f(table([]int{3}, 0), models.Options{}, "lr: 0 rows: want 1 or more")
 	weightless := impressions(100, 2)

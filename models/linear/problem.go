@@ -37,6 +37,7 @@ type problem struct {
 	weight  float64   // Σ w
 	l1, l2  float64
 	unit    []float64 // u; nil = 1 throughout
+	unseen  []bool    // weights of code 0 of dictionaries, which stay 0
 
 	groups []group   // the plan of a transposed pass
 	order  []unitRef // its units as they are worked on
@@ -49,12 +50,15 @@ func newProblem(p *pool, t *features.Table) *problem {
 	offsets, total := t.Spec.Offsets()
 	pr := &problem{
 		pool: p, rows: t.Rows, total: total, y: t.Y, w: t.W,
-		columns: make([]column, len(offsets)), r: make([]float64, t.Rows),
+		columns: make([]column, len(offsets)), r: make([]float64, t.Rows), unseen: make([]bool, total),
 	}
 	for f := range pr.columns {
 		fd := &t.Spec.Fields[f]
 		c := &pr.columns[f]
 		*c = column{codes: t.Codes[f], offset: offsets[f], size: t.Spec.Size(f), hashed: fd.Type == features.Hash}
+		if fd.Type == features.Dict {
+			pr.unseen[c.offset] = true
+		}
 		if weighsValue(fd) {
 			c.values, c.mean, c.scale = t.Values[f], fd.Mean, scaleOf(fd)
 		}
@@ -246,9 +250,14 @@ func (p *problem) invert(diagonal []float64) {
 	})
 }
 
-// fixed reports whether weight j must stay 0: a constant column's where
-// columns are standardised.
-func (p *problem) fixed(j int) bool { return p.unit != nil && j < p.total && p.unit[j] == 0 }
+// fixed reports whether weight j must stay 0. A constant column's must where
+// columns are standardised. That of a dictionary's code 0 always must: a value
+// that was rare in training and one that was never seen have little in common,
+// so that neither should move the log-odds. (A weight of its own for rare
+// values cost up to .006 of log loss on rows of later hours.)
+func (p *problem) fixed(j int) bool {
+	return j < p.total && (p.unseen[j] || p.unit != nil && p.unit[j] == 0)
+}
 
 // norm gives the Euclidean norm of g, without the weights that stay 0.
 func (p *problem) norm(g []float64) float64 {

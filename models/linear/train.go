@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"ctr/features"
@@ -21,6 +22,15 @@ const (
 	// spare everyone who compares coefficients the question of tolerance.
 	DefaultSmallTol = 1e-12
 	smallRows       = 100_000
+)
+
+// The values of models.Options.Solver. Both reach the same optimum.
+const (
+	// SolverNewton is a truncated Newton method, for L2 alone.
+	SolverNewton = "newton"
+	// SolverLBFGS is L-BFGS, in the form of OWL-QN where there is an L1
+	// penalty.
+	SolverLBFGS = "lbfgs"
 )
 
 // outcome is what a solver gives back.
@@ -45,11 +55,12 @@ type settings struct {
 	l1, l2  float64
 	maxIter int
 	tol     float64
+	solver  string
 }
 
 // settingsOf fills in defaults and reports every option that makes no sense.
 func settingsOf(o models.Options, rows int) (settings, error) {
-	s := settings{l2: DefaultL2, maxIter: DefaultMaxIter, tol: DefaultTol}
+	s := settings{l2: DefaultL2, maxIter: DefaultMaxIter, tol: DefaultTol, solver: o.Solver}
 	var faults []string
 	penalty := func(name string, v *float64, to *float64) {
 		if v == nil {
@@ -77,6 +88,12 @@ func settingsOf(o models.Options, rows int) (settings, error) {
 	if !(s.tol > 0) || s.tol >= 1 {
 		faults = append(faults, fmt.Sprintf("tol %v: want more than 0 and less than 1", s.tol))
 	}
+	switch {
+	case !slices.Contains([]string{"", SolverNewton, SolverLBFGS}, s.solver):
+		faults = append(faults, fmt.Sprintf("solver %q: want %s or %s", s.solver, SolverNewton, SolverLBFGS))
+	case s.solver == SolverNewton && s.l1 > 0:
+		faults = append(faults, "solver newton: want l1 0, or solver lbfgs")
+	}
 	if faults != nil {
 		return s, fmt.Errorf("lr: %s", strings.Join(faults, "; "))
 	}
@@ -95,7 +112,8 @@ func settingsOf(o models.Options, rows int) (settings, error) {
 // elasticNetParam α are L1 = λα, L2 = λ(1-α), MeanLoss, and Standardize unless
 // its standardization is off.
 //
-// Without L1 the method is a truncated Newton method, with it OWL-QN. A fit
+// Without L1 the method is a truncated Newton method unless Solver says L-BFGS;
+// with it OWL-QN. A fit
 // that does not converge in MaxIter iterations is no error: the Model's Report
 // tells. Labels that are all the same give a finite model.
 func Train(ctx context.Context, t *features.Table, o models.Options, progress models.Progress) (models.Model, error) {
@@ -127,7 +145,7 @@ func Fit(ctx context.Context, t *features.Table, o models.Options, progress mode
 	if o.Standardize {
 		p.unit = p.deviations()
 	}
-	out := p.solver().minimise(s.maxIter, s.tol, func(iteration int, loss float64) {
+	out := p.solver(s.solver).minimise(s.maxIter, s.tol, func(iteration int, loss float64) {
 		if progress != nil && ctx.Err() == nil {
 			progress(iteration, 0, fmt.Sprintf("iteration %d: log loss %.6f", iteration, loss/p.weight))
 		}
@@ -146,9 +164,9 @@ func Fit(ctx context.Context, t *features.Table, o models.Options, progress mode
 	return newModel(t.Spec, out.x[:p.total:p.total], out.x[p.total], report), nil
 }
 
-// solver gives the fastest method for the problem.
-func (p *problem) solver() solver {
-	if p.l1 > 0 {
+// solver gives the method that was asked for, or else the fastest one.
+func (p *problem) solver(name string) solver {
+	if p.l1 > 0 || name == SolverLBFGS {
 		return newOrthant(p)
 	}
 	return newNewton(p)
