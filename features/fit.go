@@ -426,7 +426,7 @@ func (f *fitting) number(i int, fd *Field, out *Fitted) {
 			test[at] = x
 		}
 	})
-	fd.fitNumber(train, f.c.plan.Bins, f.c.plan.caps[i])
+	fd.fitNumber(train, f.c.plan.bins(f.nTrain), f.c.plan.caps[i])
 	for _, side := range []struct {
 		t *Table
 		v []float64

@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// Defaults of a Plan.
+// Limits of a Plan.
 const (
-	DefaultBins = 64
-	MaxBits     = 30
+	MaxBits = 30
 	// MaxBins keeps a number's codes, with the missing one, in a byte.
 	MaxBins = 255
 )
@@ -29,7 +28,8 @@ type PlanOptions struct {
 	// Bits, where not 0, hashes all categories into 2^Bits codes.
 	Bits int
 	// Bins is the largest number of bins of a number, 2 … MaxBins; 0 means
-	// DefaultBins.
+	// one for 500 training rows, from 16 to 64. (On 7,000 of Criteo's rows
+	// logistic regression loses .002 of log loss with 64 bins.)
 	Bins int
 	// Values has linear models weigh numbers themselves and not their bins.
 	Values bool
@@ -44,7 +44,7 @@ type Plan struct {
 	Schema *Schema
 	Fields []Field // not fitted: no dictionaries, bounds or caps
 	Bits   int
-	Bins   int
+	Bins   int    // 0 = by the number of rows
 	caps   []bool // by field
 }
 
@@ -60,9 +60,6 @@ func NewPlan(s *Schema, layout Layout, o PlanOptions) (*Plan, error) {
 		return nil, fmt.Errorf("%s", strings.Join(faults, "; "))
 	}
 	p := &Plan{Schema: s, Bits: o.Bits, Bins: o.Bins}
-	if p.Bins == 0 {
-		p.Bins = DefaultBins
-	}
 	usable := usableColumns(s, layout)
 	names := o.Include
 	if len(names) == 0 {
@@ -188,4 +185,12 @@ func (p *Plan) category(f *Field, o PlanOptions) {
 		return
 	}
 	f.Type, f.MinCount = Dict, max(o.MinCount, 1)
+}
+
+// bins gives the number of bins for so many training rows.
+func (p *Plan) bins(rows int) int {
+	if p.Bins > 0 {
+		return p.Bins
+	}
+	return min(max(rows/500, 16), 64)
 }
