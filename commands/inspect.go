@@ -118,7 +118,7 @@ func setOptions(o models.Options) (map[string]any, error) {
 		return nil, err
 	}
 	for name, v := range all {
-		if v == nil || v == false || v == 0.0 {
+		if v == nil || v == false || v == 0.0 || v == "" {
 			delete(all, name)
 		}
 	}

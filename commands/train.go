@@ -41,6 +41,7 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			optionalFloatFlag(&m.L1, 0, 1e308, "l1", "`WEIGHT` of ‖w‖₁ beside the sum of losses"),
 			boolFlag(&m.MeanLoss, "mean-loss", "l1 and l2 stand beside the mean of losses instead"),
 			boolFlag(&m.Standardize, "standardize", "penalise weights in units of each column's standard deviation, as Spark does"),
+			choiceFlag(&m.Solver, "solver", "`NAME` of the way to the minimum: newton or lbfgs; the faster by default", "newton", "lbfgs"),
 			wholeFlag(&m.MaxIter, 0, "max-iter", "at most `N` iterations"),
 			floatFlag(&m.Tol, 0, 1, "tol", "stop where the relative change is below `X`"),
 		),
