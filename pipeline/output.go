@@ -21,6 +21,8 @@ type output struct {
 	w    *bufio.Writer
 	file *os.File // the temporary one
 	path string
+	// shown is what messages call the file; "" for a writer.
+	shown string
 }
 
 // createOutput makes the output for path: "" is nowhere, "-" is stdout.
@@ -36,21 +38,37 @@ func createOutput(path string, overwrite bool, stdout io.Writer) (*output, error
 		// A device or a pipe is written to as it is.
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
-			return nil, err
+			return nil, named(path, err)
 		}
-		return &output{w: bufio.NewWriterSize(f, 1<<16), file: f}, nil
+		return &output{w: bufio.NewWriterSize(f, 1<<16), file: f, shown: path}, nil
 	}
 	if err == nil && !overwrite {
 		return nil, features.WithHint(fmt.Errorf("%s: exists", path), "use --overwrite to replace it, or another name")
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, named(path, err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, err
+		return nil, named(path, err)
 	}
-	return &output{w: bufio.NewWriterSize(f, 1<<16), file: f, path: path}, nil
+	return &output{w: bufio.NewWriterSize(f, 1<<16), file: f, path: path, shown: path}, nil
+}
+
+// named says an error of the operating system under the name that was asked
+// for: that of a temporary file helps nobody.
+func named(path string, err error) error {
+	var p *fs.PathError
+	var l *os.LinkError
+	switch {
+	case err == nil || path == "":
+		return err
+	case errors.As(err, &p):
+		err = p.Err
+	case errors.As(err, &l):
+		err = l.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 func (o *output) wanted() bool { return o.w != nil }
@@ -60,7 +78,8 @@ func (o *output) Write(p []byte) (int, error) {
 	if o.w == nil {
 		return len(p), nil
 	}
-	return o.w.Write(p)
+	n, err := o.w.Write(p)
+	return n, named(o.shown, err)
 }
 
 func (o *output) header(format string) error {
@@ -81,20 +100,20 @@ func (o *output) finish() error {
 		return nil
 	}
 	if err := o.w.Flush(); err != nil {
-		return err
+		return named(o.shown, err)
 	}
 	if o.file == nil {
 		return nil
 	}
 	if o.path == "" {
-		return o.file.Close()
+		return named(o.shown, o.file.Close())
 	}
 	err := o.file.Sync()
 	if err = errors.Join(err, o.file.Chmod(0o644), o.file.Close()); err != nil {
-		return err
+		return named(o.shown, err)
 	}
 	if err := os.Rename(o.file.Name(), o.path); err != nil {
-		return err
+		return named(o.shown, err)
 	}
 	o.file = nil
 	return nil
