@@ -9,12 +9,12 @@ from sklearn.preprocessing import OneHotEncoder
 
 from common import cost, read, report
 
-L2 = float(sys.argv[3])
+L2, SOLVER = float(sys.argv[3]), sys.argv[4]
 
 y, fields = read(sys.argv[1])
 encoder = OneHotEncoder(handle_unknown="ignore", dtype=np.float64)
 x = encoder.fit_transform(fields)
-model = LogisticRegression(C=1 / L2, solver="lbfgs", max_iter=1_000)
+model = LogisticRegression(C=1 / L2, solver=SOLVER, max_iter=1_000)
 model.fit(x, y)
 spent = cost()
 
