@@ -86,6 +86,9 @@ func run(ctx context.Context, args []string, s *stdio) int {
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("standard output: %w", out.err)
 	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = errInterrupted
+	}
 	if err == nil {
 		return exitDone
 	}
@@ -93,12 +96,10 @@ func run(ctx context.Context, args []string, s *stdio) int {
 	return exitCode(err)
 }
 
+var errInterrupted = errors.New("interrupted")
+
 // report prints an error and, where there is one, its hint.
 func report(w io.Writer, err error) {
-	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(w, "ctr: interrupted")
-		return
-	}
 	fmt.Fprintf(w, "ctr: %v\n", err)
 	var h interface{ Hint() string }
 	if errors.As(err, &h) && h.Hint() != "" {
@@ -111,7 +112,7 @@ func exitCode(err error) int {
 	var option *pipeline.OptionError
 	var bad *features.TooManyBad
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, errInterrupted):
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &option):
 		return exitUsage

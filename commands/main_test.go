@@ -284,7 +284,7 @@ func TestSignals(t *testing.T) {
 	signals <- os.Interrupt
 	code := untilSecond(signals, func(ctx context.Context) int {
 		<-ctx.Done()
-		return exitCode(context.Cause(ctx))
+		return exitInterrupted
 	})
 	if code != exitInterrupted {
 		t.Errorf("first signal: code %d, want %d", code, exitInterrupted)
@@ -298,5 +298,42 @@ func TestSignals(t *testing.T) {
 	code = untilSecond(signals, func(context.Context) int { <-forever; return 0 })
 	if code != exitInterrupted || time.Since(began) > 5*time.Second {
 		t.Errorf("second signal: code %d after %v, want %d at once", code, time.Since(began), exitInterrupted)
+	}
+}
+
+// TestInterrupted: an error counts as an interruption only where there was one.
+func TestInterrupted(t *testing.T) {
+	f := func(ctx context.Context, wantCode int, wantText string) {
+		t.Helper()
+		var errs bytes.Buffer
+		in := &patientReader{ctx: ctx, r: strings.NewReader("")}
+		s := &stdio{in: in, out: io.Discard, err: &errs, getenv: func(string) string { return "" }}
+		code := run(ctx, []string{"ctr", "train", "-"}, s)
+		if code != wantCode || errs.String() != wantText {
+			t.Errorf("code %d, %q, want %d, %q", code, errs.String(), wantCode, wantText)
+		}
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	f(cancelled, exitInterrupted, "ctr: interrupted\n")
+	f(t.Context(), exitFailed, "ctr: stdin: empty file: want rows\n")
+}
+
+func TestIsTerminal(t *testing.T) {
+	file, err := os.Create(t.TempDir() + "/file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if isTerminal(file) || isTerminal(io.Discard) {
+		t.Error("a file, a writer: want no terminal")
+	}
+	pty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("no pseudo-terminal here: %v", err)
+	}
+	defer pty.Close()
+	if !isTerminal(pty) {
+		t.Error("a pseudo-terminal: want a terminal")
 	}
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"bytes"
 	"io"
 	"os"
@@ -77,7 +78,7 @@ func TestPatientReader(t *testing.T) {
 	if err != nil || string(got) != text {
 		t.Errorf("%d bytes, %v, want %d", len(got), err, len(text))
 	}
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %d, %v", n, err)
 	}
 }
