@@ -95,7 +95,7 @@ func printCompare(s *stdio, results []pipeline.CompareResult) {
 		}
 		t.add(row...)
 	}
-	t.print(s.out, "")
+	t.print(s.out)
 	for i := range results {
 		if w := results[i].Warning; w != "" {
 			fmt.Fprintf(s.out, "%s: %s\n", results[i].Algo, w)

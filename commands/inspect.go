@@ -135,14 +135,14 @@ func printInspect(s *stdio, r *inspection) {
 		t.add("data", dataText(d))
 		t.add("split", splitText(d))
 	}
-	t.print(s.out, "")
+	t.print(s.out)
 	fmt.Fprintf(s.out, "\n%s, schema %s\n\n", count(len(r.Fields), "field"), r.Schema)
 	fields := table{left: map[int]bool{1: true, 3: true}}
 	fields.add("name", "type", "codes", "from")
 	for _, f := range r.Fields {
 		fields.add(f.Name, string(f.Type), thousands(f.Codes), strings.Join(f.From, " × "))
 	}
-	fields.print(s.out, "")
+	fields.print(s.out)
 	if r.Train == nil {
 		return
 	}

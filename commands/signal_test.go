@@ -1,8 +1,8 @@
 package commands
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"

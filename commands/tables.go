@@ -20,7 +20,7 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-func (t *table) print(w io.Writer, indent string) {
+func (t *table) print(w io.Writer) {
 	var widths []int
 	for _, row := range t.rows {
 		for i, cell := range row {
@@ -31,7 +31,7 @@ func (t *table) print(w io.Writer, indent string) {
 		}
 	}
 	for _, row := range t.rows {
-		line := indent
+		line := ""
 		for i, cell := range row {
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 			switch {
@@ -119,7 +119,7 @@ func printMetrics(w io.Writer, parts ...judged) {
 	line("log loss", num(func(m *metrics.Metrics) float64 { return m.LogLoss }), metrics.Text(last.m.Majority.LogLoss, 4))
 	line("normalised entropy", num(func(m *metrics.Metrics) float64 { return m.NormalizedEntropy }), "1.0000")
 	line("calibration ratio", num(func(m *metrics.Metrics) float64 { return m.CalibrationRatio }), "")
-	t.print(w, "")
+	t.print(w)
 }
 
 // majorityF1 is the F1 of always predicting the more frequent label: 0 for

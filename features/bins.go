@@ -7,7 +7,7 @@ import (
 
 // fitNumber learns the cap, bins, mean and scale of a Num field from its
 // training values; NaN is missing.
-func (fd *Field) fitNumber(values []float64, bins int, capped bool) {
+func (f *Field) fitNumber(values []float64, bins int, capped bool) {
 	sorted := make([]float64, 0, len(values))
 	for _, x := range values {
 		if x == x {
@@ -17,14 +17,14 @@ func (fd *Field) fitNumber(values []float64, bins int, capped bool) {
 	slices.Sort(sorted)
 	if n := len(sorted); capped && n > 0 {
 		if q := sorted[int(math.Ceil(0.98*float64(n)))-1]; q < 0.5*sorted[n-1] {
-			fd.Cap = &q
+			f.Cap = &q
 			for i := n - 1; i >= 0 && sorted[i] > q; i-- {
 				sorted[i] = q
 			}
 		}
 	}
-	fd.Bounds = binBounds(sorted, bins)
-	fd.Mean, fd.Scale = meanScale(sorted)
+	f.Bounds = binBounds(sorted, bins)
+	f.Mean, f.Scale = meanScale(sorted)
 }
 
 // binBounds gives the bounds of at most bins bins that hold about as many of

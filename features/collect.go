@@ -73,7 +73,6 @@ type CollectWorker struct {
 	c      *Collector
 	ids    []*interner // by field
 	chunks []*chunk
-	keep   []int32 // rows of the block that are kept
 	kept   []uint64
 	text   []byte
 }

@@ -9,21 +9,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func dictionary(t testing.TB, values ...string) *Dictionary {
-	t.Helper()
-	var text []byte
-	offsets := []uint64{0}
-	for _, v := range values {
-		text = append(text, v...)
-		offsets = append(offsets, uint64(len(text)))
-	}
-	d, err := NewDictionary(text, offsets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 // A Dictionary and an interner are a map, whatever the values: short ones,
 // long ones, prefixes of each other, with zero bytes.
 func TestDictionaryIsAMap(t *testing.T) {

@@ -72,7 +72,7 @@ func newInput(r io.Reader, name string) (*Input, error) {
 	var head [8]byte
 	raw := &counted{r: r, n: &in.pos}
 	n, err := io.ReadFull(raw, head[:])
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && err != io.ErrUnexpectedEOF {
 		return nil, in.wrap(err)
 	}
 	all := io.MultiReader(bytes.NewReader(head[:n]), raw)

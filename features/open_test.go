@@ -101,7 +101,7 @@ func TestOpenErrors(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		defer in.Close() //nolint:errcheck // only read
+		defer in.Close() // only read
 		r, err := NewReader(in, path, ReaderOptions{Schema: Avazu()})
 		for b := new(Block); err == nil; {
 			err = r.Next(b)

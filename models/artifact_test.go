@@ -28,10 +28,12 @@ type toy struct {
 type toySettings struct{ Bias float64 }
 
 func init() {
-	Register(Algorithm{Name: "toy", Title: "toy", Load: loadToy,
+	Register(Algorithm{
+		Name: "toy", Title: "toy", Load: loadToy,
 		Train: func(context.Context, *features.Table, Options, Progress) (Model, error) {
 			return nil, errors.New("not in this test")
-		}})
+		},
+	})
 }
 
 func (m *toy) Algo() string { return "toy" }

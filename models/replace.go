@@ -148,9 +148,9 @@ func bare(err error) error {
 	var p *fs.PathError
 	var l *os.LinkError
 	switch {
-	case errors.As(err, &p) && err == error(p):
+	case errors.As(err, &p) && err == error(p): //nolint:errorlint // only where it is the outermost
 		return p.Err
-	case errors.As(err, &l) && err == error(l):
+	case errors.As(err, &l) && err == error(l): //nolint:errorlint // as above
 		return l.Err
 	}
 	return err

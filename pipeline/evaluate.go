@@ -134,14 +134,16 @@ type scoring struct {
 // lines are written.
 func (s *scoring) run(ctx context.Context, in *Input, sources []source, obs Observer, emit func(*job) error) error {
 	schema := s.art.Spec.Schema
-	r := &rowReader{in: in, sources: sources, schema: &schema, obs: obs, layout: s.bind,
+	r := &rowReader{
+		in: in, sources: sources, schema: &schema, obs: obs, layout: s.bind,
 		worker: func() func(*job) { ex := s.art.Spec.NewExample(); return func(j *job) { s.score(j, ex) } },
 		emit: func(j *job) error {
 			if _, err := s.out.Write(j.out.text); err != nil {
 				return err
 			}
 			return emit(j)
-		}}
+		},
+	}
 	if err := s.out.header(s.format); err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (in *Input) schema() (*features.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close() // only read
 	return features.ReadSchema(f, in.Schema)
 }
 

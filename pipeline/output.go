@@ -122,9 +122,9 @@ func (o *output) finish() error {
 // abandon leaves nothing behind; after finish it does nothing.
 func (o *output) abandon() {
 	if o.file != nil {
-		o.file.Close() //nolint:errcheck // given up
+		o.file.Close() // given up
 		if o.path != "" {
-			os.Remove(o.file.Name()) //nolint:errcheck // given up
+			os.Remove(o.file.Name()) // given up
 		}
 		o.file = nil
 	}

@@ -283,7 +283,7 @@ func (s *CSVSink) Close() error {
 
 // appendCSV appends a field, quoted where RFC 4180 asks for it.
 func appendCSV(dst, field []byte) []byte {
-	if bytes.IndexAny(field, ",\"\r\n") < 0 {
+	if !bytes.ContainsAny(field, ",\"\r\n") {
 		return append(dst, field...)
 	}
 	dst = append(dst, '"')

@@ -2,6 +2,7 @@ package linear
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -298,7 +299,7 @@ func TestCancel(t *testing.T) {
 			}
 			cancel()
 		})
-		if err != context.Canceled || m != nil || calls != 1 {
+		if !errors.Is(err, context.Canceled) || m != nil || calls != 1 {
 			t.Errorf("l1 %v: %v, %v after %d calls: want context.Canceled after 1", l1, m, err, calls)
 		}
 	}

@@ -64,7 +64,7 @@ func (o *orthant) minimise(maxIter int, tol float64, step func(iteration int, lo
 			out.converged = true
 			break
 		}
-		l, fNew, moved := o.search(f, slope)
+		l, fNew, moved := o.search(f)
 		if !moved {
 			if len(o.pairs) == 0 {
 				out.converged = -slope <= tol*f
@@ -168,7 +168,7 @@ func (o *orthant) gamma() float64 {
 
 // search halves the step until the objective falls enough, then remembers the
 // step. It gives the sum of losses and the objective at the new point.
-func (o *orthant) search(f, slope float64) (loss, fNew float64, moved bool) {
+func (o *orthant) search(f float64) (loss, fNew float64, moved bool) {
 	step := 1.0
 	for range maxHalvings {
 		along := o.project(step)

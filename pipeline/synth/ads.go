@@ -45,8 +45,16 @@ const steadySlots = 24
 
 // sizes of creatives, C15 by C16; the first is by far the most common.
 var sizes = [...][2]int{
-	{320, 50}, {300, 250}, {216, 36}, {300, 50}, {320, 480}, {728, 90},
-	{768, 1024}, {1024, 768}, {480, 320}, {120, 20},
+	{320, 50},
+	{300, 250},
+	{216, 36},
+	{300, 50},
+	{320, 480},
+	{728, 90},
+	{768, 1024},
+	{1024, 768},
+	{480, 320},
+	{120, 20},
 }
 
 var sizeEffects = [len(sizes)]int64{1: largeBanner, 3: 100, 4: 200, 5: leaderboard, 6: 300, 7: 300}

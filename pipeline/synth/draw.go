@@ -158,7 +158,7 @@ func newTail(z zipf) tail {
 	var t tail
 	var weight []float64
 	sum := 0.0
-	for lo, step := 0, 1; lo < z.n; lo += step {
+	for lo, step := 0, 0; lo < z.n; lo += step {
 		step = 1
 		if lo >= 4096 {
 			step = lo / 22 // about 2**(1/16) - 1

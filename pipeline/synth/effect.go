@@ -114,7 +114,7 @@ func (r *row) pairEffect(i int) int32 {
 	case 1:
 		a, b = uint32(r.siteCategory), r.creative
 	case 2:
-		a, b = r.c20, uint32(r.campaign.c21)
+		a, b = r.c20, r.campaign.c21
 	case 3:
 		if r.app == none {
 			return 0
