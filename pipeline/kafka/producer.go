@@ -69,11 +69,11 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 		return nil, err
 	}
 	p := &Producer{topic: o.Topic, free: make(chan *message, o.InFlight), failed: make(chan struct{})}
-	if p.client, err = o.connect(c); err != nil {
+	if err := o.checkTopic(o.Topic); err != nil {
 		return nil, err
 	}
-	if _, err := o.partitions(p.client, o.Topic); err != nil {
-		return nil, errors.Join(err, p.client.Close())
+	if p.client, err = sarama.NewClient(o.Brokers, c); err != nil {
+		return nil, err
 	}
 	if p.async, err = sarama.NewAsyncProducerFromClient(p.client); err != nil {
 		return nil, errors.Join(err, p.client.Close())
@@ -100,8 +100,13 @@ func (o *ProducerOptions) producerConfig() (*sarama.Config, error) {
 	// Larger requests cost less a message; 5 ms is the longest they are waited for.
 	c.Producer.Flush.Bytes = 500_000
 	c.Producer.Flush.Frequency = 5 * time.Millisecond
-	c.Producer.Retry.Max = 20
+	// About half a minute, long enough for a broker to be started again. A
+	// message whose partition has no leader to be found meanwhile waits as
+	// long as the metadata is asked for.
+	c.Producer.Retry.Max = 120
 	c.Producer.Retry.Backoff = 250 * time.Millisecond
+	c.Metadata.Retry.Max = 120
+	c.Metadata.Retry.Backoff = 250 * time.Millisecond
 	c.ChannelBufferSize = 4096
 	return c, nil
 }

@@ -40,6 +40,21 @@ func CreateTopic(o Options, topic string, partitions int32, replication int16) (
 	return err == nil, errors.Join(err, admin.Close())
 }
 
+// checkTopic looks whether there is a cluster and a topic, with a client of its
+// own that does not wait long for either.
+func (o *Options) checkTopic(topic string) error {
+	c, err := o.config()
+	if err != nil {
+		return err
+	}
+	client, err := o.connect(c)
+	if err != nil {
+		return err
+	}
+	_, err = o.partitions(client, topic)
+	return errors.Join(err, client.Close())
+}
+
 // EndOffsets gives the offset after the last message of each partition.
 func EndOffsets(o Options, topic string) (map[int32]int64, error) {
 	o = o.withDefaults()

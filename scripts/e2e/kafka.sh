@@ -142,7 +142,9 @@ case "${1:-}" in
        format 100 & a=$!; format 1 & b=$!; format 2 & c=$!; wait $a; wait $b; wait $c
        start 100; start 1; start 2; wait_up 100 19190; wait_up 1 19191; wait_up 2 19192; bootstrap ;;
   start) start "$2"; case $2 in 100) p=19190;; 2) p=19192;; 1) [ -e "$RUN/1/mode2" ] && p=19191 || p=19092;; esac; wait_up "$2" $p ;;
-  kill) kill -9 "$(cat "$RUN/$2/pid")" ;;                    # crash one node
+  kill) p=$(cat "$RUN/$2/pid"); kill -9 "$p"                 # crash one node
+        for _ in $(seq 80); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
+        rm -f "$RUN/$2/pid" ;;
   topic) n=$2 p=$3 r=$4; shift 4; a=(); for c in "$@"; do a+=(--config "$c"); done
        tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$(bootstrap)" --create --if-not-exists --topic "$n" --partitions "$p" --replication-factor "$r" "${a[@]}" ;;
   tool) shift; tool "$@" ;;

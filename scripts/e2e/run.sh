@@ -13,6 +13,8 @@ ROOT=$(cd "$HERE/../.." && pwd)
 WORK=$(mktemp -d)
 STARTED=
 cleanup() {
+  # shellcheck disable=SC2046 # one word a job
+  kill $(jobs -p) 2>/dev/null || true
   [ -z "$STARTED" ] || "$HERE/kafka.sh" down
   rm -rf "$WORK"
 }
@@ -78,7 +80,7 @@ say "a scorer that is killed, and one that goes on"
 "$CTR" score --topic "$TOPIC" --group "$TOPIC-kill" --model model.ctr --quiet --output killed.csv 2>killed.log &
 VICTIM=$!
 for _ in $(seq 200); do
-  [ "$(wc -l <killed.csv 2>/dev/null || echo 0)" -gt 1000 ] && break
+  [ -e killed.csv ] && [ "$(wc -l <killed.csv)" -gt 1000 ] && break
   sleep 0.05
 done
 kill -9 "$VICTIM"
@@ -95,6 +97,27 @@ head -c 300 /dev/urandom | base64 >>bad.txt
 "$CTR" score --topic "$TOPIC" --group "$TOPIC" --model model.ctr --until-end --quiet --output online.csv
 [ "$(wc -l <online.dead.jsonl)" -eq "$(wc -l <bad.txt)" ] || die "online.dead.jsonl: $(wc -l <online.dead.jsonl) lines, want $(wc -l <bad.txt)"
 compare online.csv
+
+if [ -n "$STARTED" ]; then
+  say "a broker that crashes under replay and score"
+  head -20000 "$DATA" >part.csv
+  "$CTR" replay part.csv --topic "$TOPIC-crash" --create --partitions 2 --rate 1000 --quiet --json >crash.json &
+  REPLAY=$!
+  sleep 2
+  "$CTR" score --topic "$TOPIC-crash" --group "$TOPIC" --model model.ctr --quiet --output crash.csv 2>crash.log &
+  SCORE=$!
+  sleep 4
+  "$HERE/kafka.sh" kill 1
+  "$HERE/kafka.sh" up1 >/dev/null
+  wait "$REPLAY" || die "replay: $(cat crash.json)"
+  kill -INT "$SCORE"
+  wait "$SCORE" || die "score: $(tail -3 crash.log)"
+  "$CTR" score --topic "$TOPIC-crash" --group "$TOPIC" --model model.ctr --until-end --quiet --output crash.csv
+  SENT=$(sed -n 's/.*"acknowledged": \([0-9]*\).*/\1/p' crash.json)
+  GOT=$(tail -n +2 crash.csv | cut -d, -f1 | sort -u | wc -l)
+  [ "$SENT" -eq "$GOT" ] || die "crash.csv: $GOT rows, $SENT were acknowledged"
+  say "crash.csv: $SENT acknowledged, $GOT scored, $(($(wc -l <crash.csv) - 1 - GOT)) repeated"
+fi
 
 say "the Go tests of pipeline/kafka"
 (cd "$ROOT" && CTR_KAFKA=$BROKERS go test -count=1 ./pipeline/kafka/)

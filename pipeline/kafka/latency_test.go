@@ -1,0 +1,90 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"ctr/pipeline"
+	"ctr/pipeline/kafka"
+)
+
+// delays is a sink that measures how long ago the records written were sent:
+// their ids say when.
+type delays struct {
+	pipeline.Sink
+	got  []time.Duration
+	want int
+	stop context.CancelFunc
+}
+
+func (d *delays) Write(b *pipeline.Batch) error {
+	if err := d.Sink.Write(b); err != nil {
+		return err
+	}
+	now := time.Now().UnixNano()
+	for i := range b.Records {
+		sent, err := strconv.ParseInt(string(b.IDs[i]), 10, 64)
+		if err != nil {
+			return err
+		}
+		d.got = append(d.got, time.Duration(now-sent))
+	}
+	if len(d.got) >= d.want {
+		d.stop()
+	}
+	return nil
+}
+
+// BenchmarkLatency measures the time from Send to a row in predictions.csv at
+// 100 rows a second, for 5 seconds: one round, whatever b.N.
+func BenchmarkLatency(b *testing.B) {
+	c := cluster(b)
+	topic := newTopic(b, c, 1)
+	p, err := kafka.NewProducer(kafka.ProducerOptions{Options: c, Topic: topic})
+	if err != nil {
+		b.Fatal(err)
+	}
+	src, err := kafka.NewSource(kafka.SourceOptions{Options: c, Topic: topic, Group: topic})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer src.Close()
+	csv, err := pipeline.OpenCSV(pipeline.CSVOptions{Path: filepath.Join(b.TempDir(), "p.csv")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer csv.Close()
+	ctx, stop := context.WithCancel(b.Context())
+	defer stop()
+	d := &delays{Sink: csv, want: 500, stop: stop}
+	errs := together(
+		func() error {
+			_, err := pipeline.Score(ctx, pipeline.ScoreOptions{Scorers: newFakeScorer}, src, d, nil)
+			return err
+		},
+		func() error {
+			// Not before the group has formed.
+			time.Sleep(time.Second)
+			for range d.want {
+				if err := p.Send(nil, fmt.Appendf(nil, "%d,0,0.5", time.Now().UnixNano())); err != nil {
+					return err
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			return p.Close(context.Background())
+		})
+	if err := errors.Join(errs...); err != nil {
+		b.Fatal(err)
+	}
+	slices.Sort(d.got)
+	for _, q := range []int{50, 99} {
+		b.ReportMetric(float64(d.got[len(d.got)*q/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", q))
+	}
+	b.ReportMetric(0, "ns/op")
+}
