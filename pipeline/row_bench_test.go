@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/models"
 )
 
 // rowPath is everything that happens to a row between the bytes of a file and
@@ -134,6 +135,77 @@ func BenchmarkTrain(b *testing.B) {
 					b.Fatal(err, r.Test.LogLoss)
 				}
 			}
+		})
+	}
+}
+
+// Scoring in blocks gives the bits of scoring row by row.
+func TestProbabilitiesAreProbability(t *testing.T) {
+	path := synthetic(t, t.TempDir(), "rows.csv", 3000, 2)
+	for _, algo := range []string{"lr", "dt", "rf"} {
+		o := TrainOptions{Algo: algo, Split: "none"}
+		o.Files, o.Model.Trees = []string{path}, 9
+		pr, err := o.prepare(context.Background(), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := models.Lookup(algo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := a.Train(context.Background(), pr.Train, o.Model, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Probabilities(context.Background(), m, pr.Train, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ex := pr.Spec.NewExample()
+		for i := range got {
+			pr.Train.Example(i, ex)
+			if want := m.Probability(ex); got[i] != want {
+				t.Fatalf("%s: row %d: %v in a block, %v alone", algo, i, got[i], want)
+			}
+		}
+	}
+}
+
+// BenchmarkForest scores 512 rows of a table with 100 trees.
+func BenchmarkForest(b *testing.B) {
+	path := synthetic(b, b.TempDir(), "rows.csv", 100_000, 2)
+	o := TrainOptions{Algo: "rf", Split: "none"}
+	o.Files = []string{path}
+	pr, err := o.prepare(context.Background(), nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := models.Lookup("rf")
+	if err != nil {
+		b.Fatal(err)
+	}
+	m, err := a.Train(context.Background(), pr.Train, o.Model, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := newBlockScorer(m, pr.Spec)
+	p := make([]float64, predictBlock)
+	for _, way := range []string{"rows", "block", "rows", "block"} {
+		b.Run(way, func(b *testing.B) {
+			if s.block = nil; way == "block" {
+				s.block = m.(models.BlockModel)
+			}
+			lo := 0
+			for b.Loop() {
+				for i := range s.ex {
+					pr.Train.Example(lo+i, s.ex[i])
+				}
+				s.score(p)
+				if lo += predictBlock; lo+predictBlock > pr.Train.Rows {
+					lo = 0
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/predictBlock, "ns/row")
 		})
 	}
 }

@@ -75,42 +75,64 @@ func (m *Model) Probability(ex *features.Example) float64 {
 	return sum / float64(len(m.trees))
 }
 
+// walk gives the value of the leaf that ex comes to. Which way a row goes is
+// arithmetic wherever it can be: no branch predictor learns it.
 func (m *Model) walk(at uint32, ex *features.Example) float64 {
 	for {
 		n := &m.nodes[at]
-		left := false
+		left := uint32(0)
 		switch n.kind {
+		case catBits:
+			s, code := m.set(n), ex.Codes[n.field]
+			if w := code >> 5; uint64(w) < uint64(len(s)) {
+				left = s[w] >> (code & 31) & 1
+			}
 		case leaf:
 			return n.value()
 		case numRight:
-			left = ex.Values[n.field] <= n.value()
+			left = bit(ex.Values[n.field] <= n.value())
 		case numLeft:
-			left = !(ex.Values[n.field] > n.value())
-		case catBits:
-			s, code := m.set(n), ex.Codes[n.field]
-			left = uint64(code>>5) < uint64(len(s)) && s[code>>5]>>(code&31)&1 != 0
+			left = bit(!(ex.Values[n.field] > n.value()))
 		default:
-			left = contains(m.set(n), ex.Codes[n.field])
+			left = bit(contains(m.set(n), ex.Codes[n.field]))
 		}
-		at = n.child
-		if !left {
-			at++
-		}
+		at = n.child + 1 - left
 	}
+}
+
+// bit is 1 for true.
+func bit(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // contains reports whether code is in the ascending list.
 func contains(list []uint32, code uint32) bool {
-	for len(list) > 0 {
-		mid := len(list) / 2
-		switch {
-		case list[mid] == code:
-			return true
-		case list[mid] < code:
-			list = list[mid+1:]
-		default:
-			list = list[:mid]
+	base := 0
+	for n := len(list); n > 1; {
+		half := n / 2
+		if list[base+half] <= code {
+			base += half
+		}
+		n -= half
+	}
+	return base < len(list) && list[base] == code
+}
+
+// ProbabilityBlock sets p[i] to Probability(ex[i]), bit for bit. It takes the
+// rows through one tree after the other, so that a forest's nodes are read
+// from memory once a block and not once a row.
+func (m *Model) ProbabilityBlock(ex []*features.Example, p []float64) {
+	p = p[:len(ex)]
+	clear(p)
+	for _, root := range m.trees {
+		for i, e := range ex {
+			p[i] += m.walk(root, e)
 		}
 	}
-	return false
+	for i := range p {
+		p[i] /= float64(len(m.trees))
+	}
 }
