@@ -154,7 +154,7 @@ func isDamage(err error) bool {
 // or cut short, and where.
 func (in *Input) Read(p []byte) (int, error) {
 	n, err := in.r.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = in.wrap(err)
 	}
 	return n, err

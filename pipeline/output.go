@@ -124,7 +124,7 @@ func (o *output) abandon() {
 	if o.file != nil {
 		o.file.Close() // given up
 		if o.path != "" {
-			os.Remove(o.file.Name()) // given up
+			_ = os.Remove(o.file.Name()) // given up
 		}
 		o.file = nil
 	}

@@ -1,0 +1,162 @@
+package features
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+)
+
+// tally is the distinct values of a field with their numbers of training rows.
+type tally struct {
+	ids    *interner
+	counts []int
+	local  [][]uint32 // from a worker's number of a value to its place here
+}
+
+func (f *fitting) tally(i int) *tally {
+	t := &tally{ids: newInterner()}
+	local := make([][]int, len(f.c.workers))
+	for w := range local {
+		local[w] = make([]int, f.c.workers[w].ids[i].len())
+	}
+	for k, ch := range f.chunks {
+		n, counts := len(ch.y), local[ch.worker]
+		codes := ch.codes[i*n : (i+1)*n]
+		for j, p := range f.parts[k] {
+			if p == toTrain {
+				counts[codes[j]]++
+			}
+		}
+	}
+	for w, counts := range local {
+		ids := f.c.workers[w].ids[i]
+		to := make([]uint32, ids.len())
+		for id := range to {
+			g := t.ids.id(ids.value(uint32(id)))
+			if int(g) == len(t.counts) {
+				t.counts = append(t.counts, 0)
+			}
+			t.counts[g] += counts[id]
+			to[id] = g
+		}
+		t.local = append(t.local, to)
+	}
+	return t
+}
+
+// category fits a Dict or a capped Hash field and gives the final code of
+// every worker's numbers.
+func (f *fitting) category(i int, fd *Field, bits int) ([][]uint32, error) {
+	t := f.tally(i)
+	if f.c.plan.caps[i] {
+		fd.Cap = t.cap()
+	}
+	capTo := t.capped(fd.Cap)
+	final := make([]uint32, t.ids.len())
+	if fd.Type == Hash {
+		for g := range final {
+			final[g] = Murmur3(t.ids.value(capTo[g]), fd.Seed) & (1<<bits - 1)
+		}
+	} else {
+		counts := make([]int, t.ids.len())
+		for g, to := range capTo {
+			counts[to] += t.counts[g]
+		}
+		codes, dict, err := dictionaryOf(t.ids, counts, fd.MinCount)
+		if err != nil {
+			return nil, err
+		}
+		fd.Dict = dict
+		for g, to := range capTo {
+			final[g] = codes[to]
+		}
+	}
+	remap := t.local
+	for _, to := range remap {
+		for id, g := range to {
+			to[id] = final[g]
+		}
+	}
+	return remap, nil
+}
+
+// cap gives the 0.98 quantile of the training rows' numbers, the smallest
+// that at least that share does not exceed, where it is less than half of
+// their maximum; else nil.
+func (t *tally) cap() *float64 {
+	type count struct {
+		x float64
+		n int
+	}
+	var all []count
+	total := 0
+	for g, n := range t.counts {
+		x, ok := ParseNumber(t.ids.value(uint32(g)))
+		if ok && x == x && n > 0 {
+			all = append(all, count{x, n})
+			total += n
+		}
+	}
+	if total == 0 {
+		return nil
+	}
+	slices.SortFunc(all, func(a, b count) int { return cmp.Compare(a.x, b.x) })
+	rank, below := int(math.Ceil(0.98*float64(total))), 0
+	for _, c := range all {
+		if below += c.n; below >= rank {
+			if c.x < 0.5*all[len(all)-1].x {
+				return &c.x
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// capped gives for each value the value that it is read as.
+func (t *tally) capped(limit *float64) []uint32 {
+	to := make([]uint32, t.ids.len(), t.ids.len()+1)
+	for g := range to {
+		to[g] = uint32(g)
+	}
+	if limit == nil {
+		return to
+	}
+	at := t.ids.id(appendNumber(nil, *limit))
+	if int(at) == len(t.counts) {
+		t.counts = append(t.counts, 0)
+		to = append(to, at)
+	}
+	for g := range to {
+		if x, ok := ParseNumber(t.ids.value(uint32(g))); ok && x > *limit {
+			to[g] = at
+		}
+	}
+	return to
+}
+
+// dictionaryOf gives codes by falling count, ties by the value's bytes, to the
+// values that were seen minCount times or more.
+func dictionaryOf(ids *interner, counts []int, minCount int) (codes []uint32, d *Dictionary, err error) {
+	order := make([]uint32, 0, len(counts))
+	size := 0
+	for g, n := range counts {
+		if n >= max(minCount, 1) {
+			order = append(order, uint32(g))
+			size += len(ids.value(uint32(g)))
+		}
+	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), bytes.Compare(ids.value(a), ids.value(b)))
+	})
+	codes = make([]uint32, len(counts))
+	text, offsets := make([]byte, 0, size), make([]uint64, 1, len(order)+1)
+	for i, g := range order {
+		codes[g] = uint32(i + 1)
+		text = append(text, ids.value(g)...)
+		offsets = append(offsets, uint64(len(text)))
+	}
+	d, err = NewDictionary(text, offsets)
+	return codes, d, err
+}
