@@ -69,7 +69,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 
 .PHONY: e2e
 e2e: build ## Replay and score through a real Apache Kafka (needs Java 17 and Maven)
-	scripts/e2e/run.sh
+	scripts/e2e/run.sh "$(CURDIR)/ctr"
 
 .PHONY: crosscheck
 crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)

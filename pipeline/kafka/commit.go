@@ -95,7 +95,7 @@ func (s *Source) Commit(ctx context.Context, commits []pipeline.Commit) error {
 		}
 		err := s.ask(ctx, func(b *sarama.Broker) error { return s.commit(b, commits[:n]) })
 		if gone(err) {
-			return fmt.Errorf("%w (%v)", pipeline.ErrNotOwner, err)
+			return fmt.Errorf("%w (%v)", pipeline.ErrNotOwner, err) //nolint:errorlint // why is for reading: callers branch on ErrNotOwner alone
 		}
 		if err != nil {
 			return s.groupError(err)

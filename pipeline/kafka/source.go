@@ -203,7 +203,7 @@ func (s *Source) consume(ctx context.Context, group sarama.ConsumerGroup, feed *
 		err := group.Consume(ctx, []string{s.o.Topic}, h)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // an end that was asked for is no failure
 		case err == nil || h.began:
 			since = time.Time{}
 			continue
