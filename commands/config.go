@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -92,6 +93,9 @@ func readConfig(path string, command *cli.Command, all []*cli.Command) ([]settin
 		return nil, nil
 	}
 	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: no such file", path)
+	}
 	if err != nil {
 		return nil, features.WithHint(err, "--config or CTR_CONFIG names this file")
 	}

@@ -188,7 +188,7 @@ func TestEmptyConfig(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := runProbe(nil, "--config", "none.yaml"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := runProbe(nil, "--config", "none.yaml"); err == nil || err.Error() != "none.yaml: no such file" {
 		t.Errorf("a config file that does not exist: %v", err)
 	}
 }
