@@ -40,6 +40,7 @@ type Block struct {
 	quoted  bool           // some row of the text holds a quote
 	pending bool           // read, and not yet Split
 	keys    map[string]int // positions in layout, for JSON; nil until needed
+	need    []bool         // columns that a JSON record must have; nil = none
 	// quotedNames are the layout's names in quotes; "" for those that JSON
 	// would escape. Set with keys.
 	quotedNames []string
@@ -111,9 +112,14 @@ func (b *Block) Bad() bool { return len(b.errs) > 0 }
 // becomes 0. The layout must not be changed while b uses it.
 func (b *Block) Reset(layout Layout, name string) {
 	b.clear(layout, name)
-	b.comma, b.pending = 0, false
+	b.comma, b.pending, b.need = 0, false, nil
 	b.pad()
 }
+
+// Need says which columns of the layout every JSON record must have a key for,
+// null if nothing else; it holds until the next Reset. Without it a forgotten
+// or misspelt key would be taken for a missing value.
+func (b *Block) Need(columns []bool) { b.need = columns }
 
 // clear empties b and keeps its memory.
 func (b *Block) clear(layout Layout, name string) {

@@ -51,6 +51,7 @@ type Encoder struct {
 	id, label, time, weight int // columns; -1 where the layout has none
 	timeName, labelName     string
 	parts                   bool // any op takes a part of the time
+	width                   int  // of the layout
 }
 
 // op is a Field made ready for one layout.
@@ -83,7 +84,7 @@ const (
 // Encoder binds s to a layout. It reports the columns that s needs and the
 // layout has not got.
 func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
-	e := &Encoder{spec: s, id: -1, label: -1, time: -1, weight: -1}
+	e := &Encoder{spec: s, width: len(layout)}
 	at := func(k Kind) int {
 		if name := s.Schema.Find(k); name != "" {
 			return layout.Index(name)
@@ -281,6 +282,22 @@ func binOf(bounds []float64, x float64) uint32 {
 		}
 	}
 	return uint32(1 + lo)
+}
+
+// Needs reports for each column of the layout whether Encode reads it.
+func (e *Encoder) Needs() []bool {
+	out := make([]bool, e.width)
+	for i := range e.ops {
+		for _, c := range e.ops[i].cols {
+			if c >= 0 {
+				out[c] = true
+			}
+		}
+	}
+	if e.parts {
+		out[e.time] = true
+	}
+	return out
 }
 
 // NewExample gives an Example for this encoder.

@@ -19,7 +19,7 @@ func (b *Block) Append(record []byte, comma byte) {
 // AppendJSON adds one record, a flat JSON object (RFC 8259) whose keys are
 // names of the layout; its bytes are copied. A string is its text, unescaped;
 // a number its literal text; true and false are those words; null is empty,
-// and so is a column without a key. Keys that the layout does not have are
+// and so is a column without a key unless Need has it. Keys that the layout does not have are
 // read past, but no value may be an object or an array. What is wrong with the
 // record becomes the Err of its row: bad JSON, text after the object, one of
 // the layout's keys twice, a NUL in a value.
@@ -37,11 +37,11 @@ func (b *Block) AppendJSON(record []byte) {
 	}
 	r := b.rows[i]
 	p := jsonObject{b: b, src: b.data, at: int(r.start), end: int(r.end), out: b.bounds[i*b.width : (i+1)*b.width]}
-	if p.read() {
-		b.pad()
+	ok = p.read() && p.complete()
+	b.pad()
+	if ok {
 		return
 	}
-	b.pad()
 	if p.column < 0 {
 		p.msg = fmt.Sprintf("JSON byte %d: %s", p.at-int(r.start)+1, p.msg)
 	}
@@ -63,6 +63,17 @@ type jsonObject struct {
 func (p *jsonObject) fault(msg string) bool {
 	p.msg, p.column = msg, -1
 	return false
+}
+
+// complete reports whether every column that is needed had a key.
+func (p *jsonObject) complete() bool {
+	for c, need := range p.b.need {
+		if need && p.out[c] == 0 {
+			p.msg, p.column = "not in the object: want it, null where there is no value", c
+			return false
+		}
+	}
+	return true
 }
 
 // byteAt gives the byte at p.at, 0 at the end of the record.

@@ -8,6 +8,31 @@ import (
 	"testing"
 )
 
+// A record that lacks a column that is needed is bad; null is a value.
+func TestNeed(t *testing.T) {
+	var b Block
+	b.Reset(Layout{"a", "b", "c"}, "topic")
+	b.Need([]bool{true, false, true})
+	for _, record := range []string{`{"a":null,"c":""}`, `{"c":1,"a":0,"b":2}`, `{}`, `{"a":1,"C":2}`, `a,b,c`} {
+		b.Append([]byte(record), ',')
+	}
+	want := []string{"", "", "topic: column a: not in the object: want it, null where there is no value",
+		"topic: column c: not in the object: want it, null where there is no value", ""}
+	for i, w := range want {
+		got := ""
+		if err := b.Err(i); err != nil {
+			got = err.Error()
+		}
+		if got != w {
+			t.Errorf("record %d: %q, want %q", i, got, w)
+		}
+	}
+	b.Reset(b.Layout(), "topic")
+	if b.Append([]byte(`{}`), ','); b.Err(0) != nil {
+		t.Error("still needed after Reset")
+	}
+}
+
 func TestAppendJSON(t *testing.T) {
 	layout := Layout{"id", "click", "sité", ""}
 	var b Block

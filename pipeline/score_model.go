@@ -49,7 +49,7 @@ func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), 
 			errs = append(errs, err)
 			continue
 		}
-		s.csv = append(s.csv, bound{l, enc})
+		s.csv = append(s.csv, bound{l, enc, nil})
 	}
 	if len(s.csv) == 0 && len(errs) > 0 {
 		return nil, errs[0]
@@ -62,7 +62,7 @@ func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), 
 	if err != nil {
 		return nil, err
 	}
-	s.json = bound{names, enc}
+	s.json = bound{names, enc, enc.Needs()}
 	return func() (Scorer, error) {
 		one := s
 		one.ex = a.Spec.NewExample()
@@ -74,6 +74,7 @@ func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), 
 type bound struct {
 	layout features.Layout
 	enc    *features.Encoder
+	need   []bool // what a JSON record must have
 }
 
 // modelScorer scores records with a model. Records of a topic commonly have
@@ -103,6 +104,7 @@ func (s *modelScorer) Score(b *Batch) {
 		with = &s.csv[s.likely]
 	}
 	b.Rows.Reset(with.layout, "")
+	b.Rows.Need(with.need)
 	for i := range b.Records {
 		v := b.Records[i].Value
 		if isJSON(v) != asJSON {
@@ -169,6 +171,7 @@ func (s *modelScorer) odd(b *Batch, i int) {
 // error, and does nothing, where the record can't be split so.
 func (s *modelScorer) alone(b *Batch, i int, with *bound) error {
 	s.spare.Reset(with.layout, "")
+	s.spare.Need(with.need)
 	s.spare.Append(b.Records[i].Value, s.comma)
 	if err := s.spare.Err(0); err != nil {
 		return err
