@@ -20,6 +20,7 @@ func interrupt(t *testing.T, stdin io.Reader, ready func(dir string) bool, signa
 	dir := t.TempDir()
 	var errs bytes.Buffer
 	c := exec.Command("ctr", args...)
+	c.Env = append(os.Environ(), "GORACE="+raceOptions)
 	c.Dir, c.Stdin, c.Stderr = dir, stdin, &errs
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
