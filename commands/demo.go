@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -25,7 +24,7 @@ type demoOptions struct {
 	rows    int64
 	seed    uint64
 	threads int
-	rate    int // rows a second that are replayed; 0 = as fast as it goes
+	rate    float64 // rows a second that are replayed; +Inf = as fast as it goes
 }
 
 // demoResult is the JSON of ctr demo.
@@ -49,13 +48,13 @@ func demoCommand(s *stdio) *cli.Command {
 		Name: "demo", Usage: "everything in one command, on an embedded broker and synthetic rows",
 		UsageText: `ctr demo
 			ctr demo --rows 1000000 --dir /tmp/big-demo
-			ctr demo --rate 0               (rows are replayed as fast as it goes)`,
+			ctr demo --rate max`,
 		Description: "It makes synthetic rows, trains a model, compares it with others, judges it, starts a broker inside this process, replays the held-out rows to a topic, scores them live, and checks that each live probability is the offline one. Its files stay in --dir, predictions.csv among them; those of an earlier demo there are replaced.",
 		Flags: flags(
 			group("Demo",
 				stringFlag(&o.dir, "dir", "the `DIRECTORY` for its files"),
 				wholeFlag(&o.rows, 1000, "rows", "make `N` rows; the last 30 % of the hours are held out"),
-				wholeFlag(&o.rate, 0, "rate", "replay `N` rows a second; 0 is as fast as it goes"),
+				rateFlag(&o.rate, "rate", "replay `N` rows a second, or max for as fast as it goes; 10000 by default"),
 				wholeFlag(&o.seed, 0, "seed", "`N` that all drawing of random numbers begins with"),
 				threadsFlag(&o.threads),
 			),
@@ -234,12 +233,8 @@ func (d *demo) stream(ctx context.Context, brokers []string, held string) error 
 		sum, err := o.scoreTopic(scoring, d.s, &common{}, d.p)
 		done <- outcome{sum, err}
 	}()
-	rate := float64(d.rate)
-	if d.rate == 0 {
-		rate = math.Inf(1)
-	}
 	replay := replayOptions{brokers: brokers, topic: defaultTopic}
-	replay.Files, replay.Rate = []string{held}, rate
+	replay.Files, replay.Rate = []string{held}, d.rate
 	sent, err := replay.replay(ctx, quietly{})
 	acked := int64(-1)
 	if sent != nil {

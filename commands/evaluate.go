@@ -24,7 +24,7 @@ func evaluateCommand(s *stdio) *cli.Command {
 		Flags: flags(
 			group("Model",
 				modelFlag(&o.Model),
-				numberThresholdFlag(&o.Threshold, "predict a click above `X` instead of the model's own threshold"),
+				thresholdFlag(&o.Threshold, "predict a click above `X`; auto, the default, is the model's own"),
 			),
 			group("Output",
 				stringFlag(&o.Predictions, "predictions", "write id,y,probability,prediction of every row to `FILE`"),

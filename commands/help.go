@@ -32,6 +32,9 @@ COMMANDS
 	b.WriteString(`
 ctr help COMMAND shows a command's examples and flags; ctr help config, how to
 give flags in the environment or a file.
+
+Results go to standard output, all else to standard error. Exit codes: 0 done,
+1 failed, 2 wrong usage, 3 more bad rows than --max-bad, 130 interrupted.
 `)
 	return b.String()
 }

@@ -61,15 +61,6 @@ func thresholdFlag(p *string, usage string) cli.Flag {
 	}, func(s string) string { return s })
 }
 
-// numberThresholdFlag takes a number from 0 to 1, for what has a model that
-// carries a threshold already.
-func numberThresholdFlag(p *string, usage string) cli.Flag {
-	return flagOf(p, "threshold", usage, func(s string) (string, error) {
-		_, err := parseRange(0, 1)(s)
-		return s, err
-	}, func(s string) string { return s })
-}
-
 // modelFlag takes the model's file.
 func modelFlag(p *string) cli.Flag {
 	*p = "model.ctr"

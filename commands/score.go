@@ -71,7 +71,7 @@ func scoreCommand(s *stdio) *cli.Command {
 		Flags: flags(
 			group("Model",
 				modelFlag(&o.model),
-				numberThresholdFlag(&o.threshold, "predict a click above `X` instead of the model's own threshold"),
+				thresholdFlag(&o.threshold, "predict a click above `X`; auto, the default, is the model's own"),
 			),
 			group("Output",
 				stringFlag(&o.output, "output", "the `FILE` for predictions: of a topic, predictions.csv by default; of files, standard output"),

@@ -120,7 +120,7 @@ func (o *scoreOptions) checkTopic() error {
 // scorers gives what scores records with a model.
 func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, error), error) {
 	options := pipeline.ScorerOptions{Columns: features.Layout(o.Columns), Comma: o.Comma}
-	if o.threshold != "" {
+	if o.threshold != "" && o.threshold != "auto" {
 		t, err := parseFloat(o.threshold)
 		if err != nil {
 			return nil, err
