@@ -98,7 +98,7 @@ func printCompare(s *stdio, results []pipeline.CompareResult) {
 	t.print(s.out)
 	for i := range results {
 		if w := results[i].Warning; w != "" {
-			fmt.Fprintf(s.out, "%s: %s\n", results[i].Algo, w)
+			fmt.Fprintf(s.out, "\n%s\n", capital(w))
 		}
 	}
 }
