@@ -143,12 +143,20 @@ func noteBuiltin(p *progress, files []string) {
 	}
 }
 
-func printTrain(s *stdio, o *pipeline.TrainOptions, r *pipeline.TrainResult) {
-	from := builtin
-	if len(o.Files) > 0 {
-		from = count(r.Rows.Train+r.Rows.Test, "row")
+// trainedOn says how many rows the model learned from, and of how many.
+func trainedOn(o *pipeline.TrainOptions, r *pipeline.TrainResult) string {
+	n, what := thousands(r.Rows.Train), "rows"
+	if len(o.Files) == 0 {
+		what = "built-in synthetic rows"
 	}
-	fmt.Fprintf(s.out, "%s, trained on %s in %s\n\n", algoTitle(r.Algo), from, seconds(r.Seconds))
+	if r.Rows.Test > 0 {
+		n += " of " + thousands(r.Rows.Train+r.Rows.Test)
+	}
+	return n + " " + what
+}
+
+func printTrain(s *stdio, o *pipeline.TrainOptions, r *pipeline.TrainResult) {
+	fmt.Fprintf(s.out, "%s, trained on %s in %s\n\n", algoTitle(r.Algo), trainedOn(o, r), seconds(r.Seconds))
 	parts := []judged{{"train", r.Train}}
 	if r.Test != nil {
 		parts = append(parts, judged{"test", *r.Test})
