@@ -121,6 +121,15 @@ func partIndex(name string) int {
 	return 0
 }
 
+// part gives the number of the part of the time that name stands for where no
+// column of the schema has that name, else 0.
+func (s *Schema) part(name string) int {
+	if s.Kind(name) != Ignore {
+		return 0
+	}
+	return partIndex(name)
+}
+
 func unique(names []string) []string {
 	var out []string
 	seen := map[string]bool{}
@@ -139,7 +148,7 @@ func (s *Spec) op(f int, layout Layout) (o op, missing []string) {
 	o = op{field: fd, dict: fd.Dict, seed: fd.Seed, mask: 1<<s.Bits - 1}
 	for _, name := range fd.From {
 		c := layout.Index(name)
-		if p := partIndex(name); c < 0 && len(fd.From) > 1 && p > 0 {
+		if p := s.Schema.part(name); p > 0 && len(fd.From) > 1 {
 			c, name = -p, s.Schema.Find(Time)
 			if layout.Index(name) < 0 {
 				missing = append(missing, name)

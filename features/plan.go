@@ -161,7 +161,7 @@ func (p *Plan) add(f Field) {
 // plain is the field of one column or part of the time.
 func (p *Plan) plain(name string, o PlanOptions) Field {
 	f := Field{Name: name, From: []string{name}}
-	if i := partIndex(name); i > 0 && p.Schema.Kind(name) == Ignore {
+	if i := p.Schema.part(name); i > 0 {
 		f.From, f.Part = []string{p.Schema.Find(Time)}, timeParts[i]
 	}
 	if p.Schema.Kind(name) == Number {

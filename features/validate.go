@@ -18,6 +18,9 @@ func (s *Spec) Validate() error {
 	if s.Bits < 0 || s.Bits > MaxBits {
 		fault("bits %d: want 0 … %d", s.Bits, MaxBits)
 	}
+	if c := s.Schema.Comma; c == '"' || c == '\r' || c == '\n' {
+		fault("schema: separator %q: want a byte that is no quote and no line end", c)
+	}
 	names := map[string]bool{}
 	for i := range s.Fields {
 		f := &s.Fields[i]
@@ -44,6 +47,13 @@ func (f *Field) faults(s *Spec) (faults []string) {
 	}
 	if f.Cap != nil && (math.IsNaN(*f.Cap) || math.IsInf(*f.Cap, 0) || len(f.From) > 1 || f.Part != Whole) {
 		faults = append(faults, "cap: want a finite number on one column")
+	}
+	if len(f.From) > 1 && s.Schema.Find(Time) == "" {
+		for _, name := range f.From {
+			if s.Schema.part(name) > 0 {
+				faults = append(faults, name+": want a part of the time column")
+			}
+		}
 	}
 	switch f.Type {
 	case Dict:

@@ -1,0 +1,93 @@
+package features
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sound gives a Spec with a field of every type, that Validate passes.
+func sound(t *testing.T) *Spec {
+	t.Helper()
+	dict, err := NewDictionary([]byte("xy"), []uint64{0, 1, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := 7.0
+	s := &Spec{
+		Schema: Schema{Name: "test", Comma: ',', Columns: slices.Clone(testSchema.Columns)},
+		Bits:   4,
+		Fields: []Field{
+			{Name: "a", From: []string{"a"}, Type: Dict, Dict: dict},
+			{Name: "hour_time", From: []string{"t"}, Part: HourTime, Type: Hash},
+			{Name: "n", From: []string{"n"}, Type: Num, Bounds: []float64{1, 2}, Scale: 1, Cap: &limit},
+			{Name: "c*day", From: []string{"c", "day"}, Type: Hash},
+		},
+	}
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A Spec that Validate passes can be bound to any layout and encode any row:
+// what can't is said to be wrong when the model file is read.
+func TestValidate(t *testing.T) {
+	f := func(want string, change func(s *Spec)) {
+		t.Helper()
+		s := sound(t)
+		change(s)
+		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	f("no fields", func(s *Spec) { s.Fields = nil })
+	f("bits 31: want 0 … 30", func(s *Spec) { s.Bits = 31 })
+	f("bits -1", func(s *Spec) { s.Bits = -1 })
+	f("field hour_time: hashed without bits; field c*day: hashed without bits", func(s *Spec) { s.Bits = 0 })
+	f(`field 1: name "a": want one of its own`, func(s *Spec) { s.Fields[1].Name = "a" })
+	f("field a: no column to read from", func(s *Spec) { s.Fields[0].From = nil })
+	f("field a: no column to read from", func(s *Spec) { s.Fields[0].From = []string{""} })
+	f("field a: no dictionary", func(s *Spec) { s.Fields[0].Dict = nil })
+	f(`field hour_time: part "hour_time": want a part of the time column`, func(s *Spec) { s.Fields[1].From = []string{"a"} })
+	f(`field hour_time: part "minute"`, func(s *Spec) { s.Fields[1].Part = "minute" })
+	f("field n: cap: want a finite number", func(s *Spec) { *s.Fields[2].Cap = math.Inf(1) })
+	f("field n: bounds: want fewer than 255, finite and ascending", func(s *Spec) { s.Fields[2].Bounds = []float64{1, 1} })
+	f("field n: bounds", func(s *Spec) { s.Fields[2].Bounds = []float64{math.NaN()} })
+	f("field n: bounds", func(s *Spec) { s.Fields[2].Bounds = make([]float64, MaxBins) })
+	f("field n: mean and scale", func(s *Spec) { s.Fields[2].Scale = 0 })
+	f("field n: number of several columns", func(s *Spec) { s.Fields[2].From, s.Fields[2].Cap = []string{"n", "a"}, nil })
+	f(`field a: type "float": want dict, hash or num`, func(s *Spec) { s.Fields[0].Type = "float" })
+	f("day: want a part of the time column", func(s *Spec) { s.Schema.Columns = s.Schema.Columns[2:] })
+	f(`schema: separator '"'`, func(s *Spec) { s.Schema.Comma = '"' })
+	f(`schema: separator '\n'`, func(s *Spec) { s.Schema.Comma = '\n' })
+}
+
+// A part of the time in a cross is one whatever else a file has: a column of
+// that name that the schema does not know is read past, as everywhere.
+func TestCrossReadsTheTimeNotAnUnknownColumn(t *testing.T) {
+	s := sound(t)
+	code := func(layout Layout, row string) uint32 {
+		t.Helper()
+		enc, err := s.Encoder(layout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b Block
+		b.Reset(layout, "test")
+		b.AppendCSV([]byte(row), ',')
+		r, ex := b.Row(0), enc.NewExample()
+		if err := enc.Encode(&r, ex); err != nil {
+			t.Fatal(err)
+		}
+		return ex.Codes[3]
+	}
+	plain := code(Layout{"t", "a", "n", "c"}, "14102100,x,1,7")
+	if other := code(Layout{"t", "a", "n", "c", "day"}, "14102100,x,1,7,Tuesday"); other != plain {
+		t.Errorf("code %d with an unknown column day, want %d", other, plain)
+	}
+	if _, err := s.Encoder(Layout{"", "a", "n", "c"}); err == nil || !strings.Contains(err.Error(), "columns [t]") {
+		t.Errorf("error %v, want that column t is missing", err)
+	}
+}
