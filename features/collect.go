@@ -94,11 +94,9 @@ type chunk struct {
 // Add takes the rows of a block of file number file. Rows that are bad are
 // left out and given to bad, in the order of the block; the error names no file.
 func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
-	n := b.Len()
 	ch := &chunk{file: file, first: b.First}
-	w.heads(b, ch, bad)
+	w.c.read.Add(int64(w.heads(b, ch, bad)))
 	m := len(ch.rows)
-	w.c.read.Add(int64(n))
 	if m == 0 {
 		return
 	}
@@ -112,8 +110,10 @@ func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
 }
 
 // heads reads what decides whether a row is kept and good: label, time,
-// weight and numbers.
-func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) {
+// weight and numbers. It gives the number of good rows, kept or not. A row is
+// good or bad whether it is in the sample or not: that may depend on how far
+// other workers have come.
+func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) (good int) {
 	n, nums := b.Len(), 0
 	for i := range w.c.enc.ops {
 		if w.c.enc.ops[i].kind == opNum {
@@ -130,62 +130,74 @@ func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) {
 			continue
 		}
 		r := b.Row(i)
-		h, hash, ok, err := w.wanted(&r, RowKey{ch.file, b.First + int64(i)})
+		h, ok, err := w.wanted(&r)
+		var y int
+		var weight float64
 		if err == nil && ok {
-			err = w.head(&r, ch, values)
+			y, weight, err = w.head(&r, values)
 		}
 		if err != nil {
 			bad(i, err)
 			continue
 		}
-		if !ok {
+		good++
+		if !ok || !w.sampled(ch, RowKey{ch.file, b.First + int64(i)}) {
 			continue
 		}
-		ch.rows = append(ch.rows, int32(i))
+		ch.rows, ch.y = append(ch.rows, int32(i)), append(ch.y, uint8(y))
 		if w.c.enc.time >= 0 {
 			ch.hour = append(ch.hour, h)
 		}
-		if w.c.opts.Sample > 0 {
-			ch.hashes = append(ch.hashes, hash)
-			w.note(hash)
+		if w.c.enc.weight >= 0 {
+			ch.w = append(ch.w, weight)
 		}
 		rowNums = append(rowNums, values...)
 	}
 	m := len(ch.rows)
+	if 2*m < n { // chunks stay: a small sample of much data shall be small
+		ch.rows, ch.y = slices.Clone(ch.rows), slices.Clone(ch.y)
+	}
 	ch.nums = make([]float64, len(rowNums))
 	for i := range m {
 		for j := range nums {
 			ch.nums[j*m+i] = rowNums[i*nums+j]
 		}
 	}
+	return good
 }
 
-// wanted says whether a row is in the range of time and may be in the sample.
-func (w *CollectWorker) wanted(r *Row, k RowKey) (h Hour, hash uint64, ok bool, err error) {
+// wanted says whether a row is in the range of time.
+func (w *CollectWorker) wanted(r *Row) (h Hour, ok bool, err error) {
 	h, timed, err := w.c.enc.Hour(r)
 	if err != nil {
-		return 0, 0, false, err
+		return 0, false, err
 	}
 	o := &w.c.opts
-	if timed && (o.Since != nil && h < *o.Since || o.Until != nil && h >= *o.Until) {
-		return h, 0, false, nil
+	return h, !timed || (o.Since == nil || h >= *o.Since) && (o.Until == nil || h < *o.Until), nil
+}
+
+// sampled says whether a row may be in the sample, and notes it if so.
+func (w *CollectWorker) sampled(ch *chunk, k RowKey) bool {
+	if w.c.opts.Sample == 0 {
+		return true
 	}
-	if o.Sample > 0 {
-		hash = k.sampleHash(o.Seed)
-		return h, hash, hash <= w.c.bound.Load(), nil
+	hash := k.sampleHash(w.c.opts.Seed)
+	if hash > w.c.bound.Load() {
+		return false
 	}
-	return h, 0, true, nil
+	ch.hashes = append(ch.hashes, hash)
+	w.note(hash)
+	return true
 }
 
 // head reads the label, the weight and the numbers of a row.
-func (w *CollectWorker) head(r *Row, ch *chunk, values []float64) error {
+func (w *CollectWorker) head(r *Row, values []float64) (y int, weight float64, err error) {
 	e := w.c.enc
-	y, err := e.Label(r)
-	if err != nil {
-		return err
+	if y, err = e.Label(r); err != nil {
+		return 0, 0, err
 	}
 	if y < 0 {
-		return e.NoLabel()
+		return 0, 0, e.NoLabel()
 	}
 	j := 0
 	for i := range e.ops {
@@ -195,30 +207,23 @@ func (w *CollectWorker) head(r *Row, ch *chunk, values []float64) error {
 		v := r.Field(e.ops[i].col)
 		x, ok := ParseNumber(v)
 		if !ok {
-			return &RowError{Column: e.ops[i].field.From[0], Value: v, Msg: wantNumber}
+			return 0, 0, &RowError{Column: e.ops[i].field.From[0], Value: v, Msg: wantNumber}
 		}
 		values[j] = x
 		j++
 	}
-	weight, weighted, err := e.Weight(r)
-	if err != nil {
-		return err
-	}
-	if weighted {
-		ch.w = append(ch.w, weight)
-	}
-	ch.y = append(ch.y, uint8(y))
-	return nil
+	weight, _, err = e.Weight(r)
+	return y, weight, err
 }
 
 // note remembers the hash of a row that may be in the sample, and lowers the
 // bound for all workers when this one alone has twice as many as are wanted.
 func (w *CollectWorker) note(hash uint64) {
-	n := int(w.c.opts.Sample)
 	w.kept = append(w.kept, hash)
-	if len(w.kept) < 2*n {
+	if int64(len(w.kept)/2) < w.c.opts.Sample {
 		return
 	}
+	n := int(w.c.opts.Sample)
 	slices.Sort(w.kept)
 	w.kept = w.kept[:n]
 	for low := w.kept[n-1]; ; {

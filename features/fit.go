@@ -72,19 +72,18 @@ const (
 
 // sampleBound gives the hash of the last row of the sample.
 func (c *Collector) sampleBound() uint64 {
-	n := int(c.opts.Sample)
-	if n == 0 {
+	if c.opts.Sample == 0 {
 		return math.MaxUint64
 	}
 	var all []uint64
 	for _, w := range c.workers {
 		all = append(all, w.kept...)
 	}
-	if len(all) <= n && c.bound.Load() == math.MaxUint64 {
+	if int64(len(all)) <= c.opts.Sample && c.bound.Load() == math.MaxUint64 {
 		return math.MaxUint64
 	}
 	slices.Sort(all)
-	return all[n-1]
+	return all[c.opts.Sample-1]
 }
 
 func (f *fitting) sampled(ch *chunk, i int) bool { return ch.hashes == nil || ch.hashes[i] <= f.last }

@@ -94,7 +94,7 @@ func (t *tally) cap() *float64 {
 	for g, n := range t.counts {
 		x, ok := ParseNumber(t.ids.value(uint32(g)))
 		if ok && x == x && n > 0 {
-			all = append(all, count{x, n})
+			all = append(all, count{x + 0, n}) // -0 as 0: the order of ties must not show
 			total += n
 		}
 	}
