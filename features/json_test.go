@@ -16,8 +16,10 @@ func TestNeed(t *testing.T) {
 	for _, record := range []string{`{"a":null,"c":""}`, `{"c":1,"a":0,"b":2}`, `{}`, `{"a":1,"C":2}`, `a,b,c`} {
 		b.Append([]byte(record), ',')
 	}
-	want := []string{"", "", "topic: column a: not in the object: want it, null where there is no value",
-		"topic: column c: not in the object: want it, null where there is no value", ""}
+	want := []string{
+		"", "", "topic: column a: not in the object: want it, null where there is no value",
+		"topic: column c: not in the object: want it, null where there is no value", "",
+	}
 	for i, w := range want {
 		got := ""
 		if err := b.Err(i); err != nil {
