@@ -66,11 +66,16 @@ func (s *source) open(ctx context.Context, threads int) (*stream, error) {
 // order of their names.
 func (in *Input) sources() ([]source, error) {
 	var out []source
+	stdin := false
 	for _, f := range in.Files {
 		if f == "-" {
 			if in.Stdin == nil {
 				return nil, errors.New("-: no standard input here")
 			}
+			if stdin {
+				return nil, errors.New("-: named twice: standard input can be read once")
+			}
+			stdin = true
 			out = append(out, source{name: "stdin", stdin: in.Stdin})
 			continue
 		}
@@ -85,6 +90,25 @@ func (in *Input) sources() ([]source, error) {
 	return out, nil
 }
 
+// notRead reports that out, where something is going to be written, is one of
+// the files that are read, whose text would be lost.
+func notRead(out string, sources []source) error {
+	to, err := os.Stat(out)
+	if err != nil || !to.Mode().IsRegular() {
+		return nil //nolint:nilerror // a new file, or one that whoever writes it will report
+	}
+	for i := range sources {
+		if sources[i].path == "" {
+			continue
+		}
+		if from, err := os.Stat(sources[i].path); err == nil && os.SameFile(to, from) {
+			return fmt.Errorf("%s: read as data: want another name for the output", out)
+		}
+	}
+	return nil
+}
+
+// expand gives the files that a path or glob stands for.
 func expand(pattern string) ([]string, error) {
 	info, err := os.Stat(pattern)
 	if err == nil {

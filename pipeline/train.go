@@ -57,10 +57,10 @@ func (o *TrainOptions) check(algo string) (models.Algorithm, error) {
 	if o.Split != "" && !slices.Contains([]string{"time", "random", "none"}, o.Split) {
 		faults = append(faults, fmt.Sprintf("split %q: want time, random or none", o.Split))
 	}
-	if o.TestFraction < 0 || o.TestFraction >= 1 {
+	if !(o.TestFraction >= 0 && o.TestFraction < 1) {
 		faults = append(faults, fmt.Sprintf("test-fraction %v: want above 0 and below 1", o.TestFraction))
 	}
-	if o.CostFP < 0 || o.CostFN < 0 {
+	if !(o.CostFP >= 0 && o.CostFN >= 0) {
 		faults = append(faults, fmt.Sprintf("costs %v and %v: want 0 or more", o.CostFP, o.CostFN))
 	}
 	if _, _, err := parseThreshold(o.Threshold); err != nil {
@@ -111,6 +111,9 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	if len(sources) == 0 {
 		sources = []source{{name: "synthetic rows", synth: &SynthSource{Rows: BuiltinRows, Seed: BuiltinSeed}}}
 	}
+	if err := notRead(o.Out, sources); err != nil {
+		return nil, err
+	}
 	p := &prepared{name: sources[0].name}
 	c := &collecting{o: o, caps: caps}
 	if c.since, c.until, err = o.window(); err != nil {
@@ -127,7 +130,11 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	if r.nBad > 0 && obs != nil {
 		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad[0].err))
 	}
-	if c.c.Read() == 0 {
+	switch {
+	case c.c.Read() > 0:
+	case r.nBad > 0:
+		return nil, fmt.Errorf("%s: no good rows: %d bad ones; the first: %w", p.name, r.nBad, r.bad[0].err)
+	default:
 		return nil, fmt.Errorf("%s: no rows", p.name)
 	}
 	split := o.split(c, obs)
@@ -216,6 +223,10 @@ func (c *collecting) layout(op *opened, name string) error {
 		}
 		return nil
 	}
+	if op.schema == nil {
+		return features.WithHint(fmt.Errorf("%s: columns %v: want those of a known schema", name, []string(op.layout)),
+			"say what the columns are with --schema: avazu, criteo or a YAML file")
+	}
 	schema := *op.schema
 	if w := c.o.Weight; w != "" {
 		if op.layout.Index(w) < 0 {
@@ -235,7 +246,7 @@ func (c *collecting) layout(op *opened, name string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	c.first, c.timed = slices.Clone(op.layout), op.layout.Index(schema.Find(features.Time)) >= 0
+	c.first, c.timed = slices.Clone(op.layout), schema.Find(features.Time) != "" && op.layout.Index(schema.Find(features.Time)) >= 0
 	if !c.timed && (c.since != nil || c.until != nil || c.o.Split == "time") {
 		return fmt.Errorf("%s: no time column: want one for --split time, --since and --until", name)
 	}
