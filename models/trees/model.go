@@ -75,37 +75,30 @@ func (m *Model) Probability(ex *features.Example) float64 {
 	return sum / float64(len(m.trees))
 }
 
-// walk gives the value of the leaf that ex comes to. Which way a row goes is
-// arithmetic wherever it can be: no branch predictor learns it.
+// walk gives the value of the leaf that ex comes to. (Going left or right by
+// arithmetic instead of a branch was a tenth slower.)
 func (m *Model) walk(at uint32, ex *features.Example) float64 {
 	for {
 		n := &m.nodes[at]
-		left := uint32(0)
+		left := false
 		switch n.kind {
-		case catBits:
-			s, code := m.set(n), ex.Codes[n.field]
-			if w := code >> 5; uint64(w) < uint64(len(s)) {
-				left = s[w] >> (code & 31) & 1
-			}
 		case leaf:
 			return n.value()
 		case numRight:
-			left = bit(ex.Values[n.field] <= n.value())
+			left = ex.Values[n.field] <= n.value()
 		case numLeft:
-			left = bit(!(ex.Values[n.field] > n.value()))
+			left = !(ex.Values[n.field] > n.value())
+		case catBits:
+			s, code := m.set(n), ex.Codes[n.field]
+			left = uint64(code>>5) < uint64(len(s)) && s[code>>5]>>(code&31)&1 != 0
 		default:
-			left = bit(contains(m.set(n), ex.Codes[n.field]))
+			left = contains(m.set(n), ex.Codes[n.field])
 		}
-		at = n.child + 1 - left
+		at = n.child
+		if !left {
+			at++
+		}
 	}
-}
-
-// bit is 1 for true.
-func bit(b bool) uint32 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // contains reports whether code is in the ascending list.
