@@ -367,6 +367,9 @@ func (e *Encoder) NoLabel() error {
 	return &RowError{Column: e.labelName, Value: []byte{}, Msg: wantLabel}
 }
 
+// HasWeight reports whether rows of the layout have a weight column.
+func (e *Encoder) HasWeight() bool { return e.weight >= 0 }
+
 // Weight gives the weight of row r; ok is false where the layout has none. A
 // value that is no number above 0 is a *RowError.
 func (e *Encoder) Weight(r *Row) (w float64, ok bool, err error) {

@@ -94,10 +94,19 @@ func relative(path, out string) string {
 // on.
 var errNothingHeld = errors.New("no rows were held out in training")
 
+// heldWindow refuses a range of time that would be ignored.
+func heldWindow(name, hour string) error {
+	return &OptionError{Faults: []string{fmt.Sprintf("%s %q: want it where files are named: the held-out rows are those of training", name, hour)}}
+}
+
 // held gives the input and selection of the rows that training held out.
 func (d *Data) held(model string, in Input) (Input, []source, *features.Selection, error) {
 	switch {
-	case d.Holdout.Kind == "none":
+	case in.Since != "" && in.Since != d.Since:
+		return in, nil, nil, heldWindow("since", in.Since)
+	case in.Until != "" && in.Until != d.Until:
+		return in, nil, nil, heldWindow("until", in.Until)
+	case d.Rows.Test == 0:
 		return in, nil, nil, features.WithHint(fmt.Errorf("%s: %w", model, errNothingHeld),
 			"name the rows to judge it on: ctr evaluate FILE")
 	case d.Stdin:

@@ -33,6 +33,9 @@ func Evaluate(ctx context.Context, o EvaluateOptions, obs Observer) (*EvaluateRe
 	} else if sel, err = in.selection(); err != nil {
 		return nil, err
 	}
+	if err := keepsApart(o.Predictions, o.Model, sources); err != nil {
+		return nil, err
+	}
 	out, err := createOutput(o.Predictions, o.Overwrite, nil)
 	if err != nil {
 		return nil, err
@@ -46,6 +49,9 @@ func Evaluate(ctx context.Context, o EvaluateOptions, obs Observer) (*EvaluateRe
 		if err := data.same(o.Model, sources, j.marks); err != nil {
 			return nil, err
 		}
+	}
+	if len(j.y) == 0 {
+		return nil, j.read.noRows(sources[0].name, j.nBad == 0 && sel != nil && (sel.Since != nil || sel.Until != nil))
 	}
 	m, err := metrics.Evaluate(j.y, j.p, j.w, a.Threshold)
 	if err != nil {
@@ -126,8 +132,10 @@ type scoring struct {
 	format string
 	out    *output
 
-	marks []FileMark
-	nBad  int
+	weighted *bool // whether the files so far have weights
+	read     *rowReader
+	marks    []FileMark
+	nBad     int
 }
 
 // run scores all rows; emit is called for each block, in order, after its
@@ -144,6 +152,7 @@ func (s *scoring) run(ctx context.Context, in *Input, sources []source, obs Obse
 			return emit(j)
 		},
 	}
+	s.read = r
 	if err := s.out.header(s.format); err != nil {
 		return err
 	}
@@ -166,6 +175,15 @@ func (s *scoring) bind(op *opened, name string) error {
 	}
 	if s.sel != nil && (s.sel.Since != nil || s.sel.Until != nil || s.sel.Holdout != nil && s.sel.Holdout.Kind == "time") && !e.HasTime() {
 		return fmt.Errorf("%s: no time column to choose rows by", name)
+	}
+	if has := e.HasWeight(); s.labels && s.weighted != nil && *s.weighted != has {
+		no := "no "
+		if has {
+			no = ""
+		}
+		return fmt.Errorf("%s: %scolumn %s: want weights in all files or none", name, no, s.art.Spec.Schema.Find(features.Weight))
+	} else if s.weighted == nil {
+		s.weighted = &has
 	}
 	op.bind = e
 	return nil
@@ -206,9 +224,11 @@ func (s *scoring) scoreRow(e *features.Encoder, row *features.Row, ex *features.
 	if y < 0 && s.labels {
 		return e.NoLabel()
 	}
-	weight, weighted, err := e.Weight(row)
-	if err != nil {
-		return err
+	weight, weighted := 0.0, false
+	if s.labels { // weights are for judging
+		if weight, weighted, err = e.Weight(row); err != nil {
+			return err
+		}
 	}
 	if err := e.Encode(row, ex); err != nil {
 		return err

@@ -108,6 +108,15 @@ func notRead(out string, sources []source) error {
 	return nil
 }
 
+// keepsApart reports that predictions would be written over what they come
+// from.
+func keepsApart(out, model string, sources []source) error {
+	if err := notRead(out, []source{{path: model}}); err != nil {
+		return fmt.Errorf("%s: the model: want another name for the output", out)
+	}
+	return notRead(out, sources)
+}
+
 // expand gives the files that a path or glob stands for.
 func expand(pattern string) ([]string, error) {
 	info, err := os.Stat(pattern)

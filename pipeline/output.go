@@ -42,6 +42,9 @@ func createOutput(path string, overwrite bool, stdout io.Writer) (*output, error
 		}
 		return &output{w: bufio.NewWriterSize(f, 1<<16), file: f, shown: path}, nil
 	}
+	if err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s: a folder: want a file", path)
+	}
 	if err == nil && !overwrite {
 		return nil, features.WithHint(fmt.Errorf("%s: exists", path), "use --overwrite to replace it, or another name")
 	}

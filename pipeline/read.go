@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -208,6 +209,18 @@ func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan 
 	}
 	r.marks = append(r.marks, FileMark{Bytes: rd.Bytes(), XXH64: hex64(rd.Sum64())})
 	return nil
+}
+
+// noRows gives the error for sources of which no row is left: because of a
+// range of time where window is true and rows were bad or missing otherwise.
+func (r *rowReader) noRows(name string, window bool) error {
+	switch {
+	case window:
+		return fmt.Errorf("%s: no rows between since and until", name)
+	case r.nBad > 0:
+		return fmt.Errorf("%s: no good rows: %d bad ones; the first: %w", name, r.nBad, r.bad[0].err)
+	}
+	return fmt.Errorf("%s: no rows", name)
 }
 
 // fail notes a bad row of j, with its place.

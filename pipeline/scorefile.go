@@ -34,6 +34,9 @@ func ScoreFiles(ctx context.Context, o ScoreFileOptions, stdout io.Writer, obs O
 	if err != nil {
 		return nil, err
 	}
+	if err := keepsApart(o.Output, o.Model, sources); err != nil {
+		return nil, err
+	}
 	out, err := createOutput(o.Output, o.Overwrite, stdout)
 	if err != nil {
 		return nil, err

@@ -130,19 +130,15 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	if r.nBad > 0 && obs != nil {
 		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad[0].err))
 	}
-	switch {
-	case c.c.Read() > 0:
-	case r.nBad > 0:
-		return nil, fmt.Errorf("%s: no good rows: %d bad ones; the first: %w", p.name, r.nBad, r.bad[0].err)
-	default:
-		return nil, fmt.Errorf("%s: no rows", p.name)
+	if c.c.Read() == 0 {
+		return nil, r.noRows(p.name, false)
 	}
 	split := o.split(c, obs)
 	p.Fitted, err = c.c.Fit(ctx, features.FitOptions{
 		Split: split, Fraction: o.fraction(), Seed: o.Seed, Threads: o.threads(),
 	})
 	if errors.Is(err, features.ErrNoRows) {
-		return nil, fmt.Errorf("%s: no rows between since and until", p.name)
+		return nil, r.noRows(p.name, true)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name, err)
