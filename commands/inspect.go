@@ -99,7 +99,7 @@ func runInspect(path string) (*inspection, error) {
 	}
 	if a.Data != nil {
 		if r.data, err = pipeline.DataOf(a); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return r, nil

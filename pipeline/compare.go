@@ -21,6 +21,9 @@ func Compare(ctx context.Context, algos []string, baseline string, o TrainOption
 	if err != nil {
 		return nil, err
 	}
+	if faults := o.validate(); len(faults) > 0 {
+		return nil, &OptionError{Faults: faults}
+	}
 	var list []models.Algorithm
 	for _, name := range algos {
 		a, err := o.check(name)
@@ -66,7 +69,7 @@ func (o *TrainOptions) baseline(ctx context.Context, p *prepared) (*CompareResul
 		return nil, err
 	}
 	if len(r.TestP) > 0 {
-		m, err := metrics.Evaluate(p.Test.Y, r.TestP, nil, 0.5)
+		m, err := metrics.Evaluate(p.Test.Y, r.TestP, p.Test.W, 0.5)
 		if err != nil {
 			return nil, err
 		}

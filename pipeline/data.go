@@ -47,11 +47,15 @@ type Data struct {
 	TestClicks  int       `json:"test_clicks"`
 }
 
-// DataOf reads what the model file says of its training rows.
+// DataOf reads what the model file says of its training rows: nothing where
+// it does not say.
 func DataOf(a *models.Artifact) (*Data, error) {
 	d := new(Data)
+	if a.Data == nil {
+		return d, nil
+	}
 	if err := json.Unmarshal(a.Data, d); err != nil {
-		return nil, fmt.Errorf("model: data: %w", err)
+		return nil, fmt.Errorf("data: %w", err)
 	}
 	return d, nil
 }
@@ -114,8 +118,11 @@ func (d *Data) held(model string, in Input) (Input, []source, *features.Selectio
 			"name the rows to judge it on: ctr evaluate FILE")
 	}
 	in.Columns, in.NoHeader, in.MaxBad, in.Since, in.Until = d.Columns, d.NoHeader, d.MaxBad, d.Since, d.Until
-	if d.Comma != "" {
-		in.Comma = d.Comma[0]
+	for _, c := range d.Comma {
+		in.Comma = byte(c)
+	}
+	if faults := in.validate(); len(faults) > 0 {
+		return in, nil, nil, fmt.Errorf("%s: data: %s", model, strings.Join(faults, "; "))
 	}
 	sel := &features.Selection{SampleSeed: d.SampleSeed, Holdout: &d.Holdout}
 	if d.SampleLast != "" {
@@ -129,6 +136,9 @@ func (d *Data) held(model string, in Input) (Input, []source, *features.Selectio
 	}
 	if d.Synth != nil {
 		return in, []source{{name: "synthetic rows", synth: d.Synth}}, sel, nil
+	}
+	if len(d.Files) == 0 {
+		return in, nil, nil, fmt.Errorf("%s: data: no files", model)
 	}
 	var sources []source
 	for _, f := range d.Files {
@@ -149,9 +159,13 @@ func (d *Data) held(model string, in Input) (Input, []source, *features.Selectio
 func (d *Data) same(model string, sources []source, marks []FileMark) error {
 	var changed []string
 	for i, m := range marks {
-		if i < len(d.Marks) && m != d.Marks[i] {
+		var was FileMark // nothing where the model file has lost it
+		if i < len(d.Marks) {
+			was = d.Marks[i]
+		}
+		if m != was {
 			changed = append(changed, fmt.Sprintf("%s (%d bytes, xxh64 %s; then %d bytes, xxh64 %s)",
-				sources[i].name, m.Bytes, m.XXH64, d.Marks[i].Bytes, d.Marks[i].XXH64))
+				sources[i].name, m.Bytes, m.XXH64, was.Bytes, was.XXH64))
 		}
 	}
 	if len(changed) == 0 {

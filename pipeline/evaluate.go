@@ -25,7 +25,7 @@ func Evaluate(ctx context.Context, o EvaluateOptions, obs Observer) (*EvaluateRe
 	var data *Data
 	if len(sources) == 0 {
 		if data, err = DataOf(a); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", o.Model, err)
 		}
 		if in, sources, sel, err = data.held(o.Model, in); err != nil {
 			return nil, err

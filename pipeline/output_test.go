@@ -225,12 +225,13 @@ func (b *brokenPipe) Write(p []byte) (int, error) {
 func TestReadingEndsWell(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	d := newFolder(t)
-	many := synthetic(t, d.dir, "many.csv", 20_000, 3)
+	many := synthetic(t, d.dir, "many.csv", 6000, 3)
 	d.model(many)
 	text, err := os.ReadFile(many)
 	if err != nil {
 		t.Fatal(err)
 	}
+	header, rest, _ := strings.Cut(string(text), "\n")
 	bad := d.write("bad.csv", strings.Replace(string(text), ",1,14103", ",x,14103", 1))
 	for _, threads := range []int{1, 2, 7} {
 		in := Input{Threads: threads, Files: []string{many, many}}
@@ -239,6 +240,7 @@ func TestReadingEndsWell(t *testing.T) {
 			t.Errorf("error %v, want a closed pipe", err)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
+		o.Files, o.Stdin = []string{"-"}, io.MultiReader(strings.NewReader(header+"\n"), &endless{text: rest})
 		if _, err := ScoreFiles(ctx, o, writerFunc(cancel), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want canceled", err)
 		}
@@ -256,6 +258,18 @@ func TestReadingEndsWell(t *testing.T) {
 		_, err = ScoreFiles(context.Background(), o, io.Discard, nil)
 		d.wants("damaged", err, "gone.csv.gz: gzip data damaged")
 	}
+}
+
+// endless gives its text again and again.
+type endless struct {
+	text string
+	at   int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.text[e.at:])
+	e.at = (e.at + n) % len(e.text)
+	return n, nil
 }
 
 // writerFunc calls a function whenever it is written to.

@@ -51,9 +51,21 @@ func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, err
 	}, nil
 }
 
-// check validates the options before anything is read.
+// check validates the options and finds the algorithm before anything is read.
 func (o *TrainOptions) check(algo string) (models.Algorithm, error) {
-	faults := o.Input.validate()
+	faults := o.validate()
+	a, err := models.Lookup(algo)
+	if err != nil {
+		faults = append(faults, err.Error())
+	}
+	if len(faults) > 0 {
+		return a, &OptionError{Faults: faults}
+	}
+	return a, nil
+}
+
+func (o *TrainOptions) validate() (faults []string) {
+	faults = o.Input.validate()
 	if o.Split != "" && !slices.Contains([]string{"time", "random", "none"}, o.Split) {
 		faults = append(faults, fmt.Sprintf("split %q: want time, random or none", o.Split))
 	}
@@ -66,14 +78,7 @@ func (o *TrainOptions) check(algo string) (models.Algorithm, error) {
 	if _, _, err := parseThreshold(o.Threshold); err != nil {
 		faults = append(faults, err.Error())
 	}
-	a, err := models.Lookup(algo)
-	if err != nil {
-		faults = append(faults, err.Error())
-	}
-	if len(faults) > 0 {
-		return a, &OptionError{Faults: faults}
-	}
-	return a, nil
+	return faults
 }
 
 // OptionError is a call with options that can't be: the caller's fault, found
