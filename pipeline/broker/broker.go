@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"ctr/features"
 )
@@ -118,8 +119,27 @@ func Start(o Options) (*Broker, error) {
 		b.unlockDir()
 		return nil, listenError(o.Listen, err)
 	}
+	b.cluster.ControlKey(int16(kmsg.Metadata), b.makeTopics)
 	b.done.Go(func() { b.retain(o.RetentionEvery) })
 	return b, nil
+}
+
+// makeTopics makes the topics that a request for metadata is about to make by
+// their first use. kfake would make them too, but write them down only when it
+// is closed well: a killed broker would forget the topics, and so all that is
+// in them. Requests go on to kfake, which answers them.
+func (b *Broker) makeTopics(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
+	m, ok := req.(*kmsg.MetadataRequest)
+	if !ok || !m.AllowAutoTopicCreation {
+		return nil, nil, false
+	}
+	for _, t := range m.Topics {
+		if t.Topic != nil && *t.Topic != "" && b.cluster.TopicInfo(*t.Topic) == nil {
+			// A name that Kafka would refuse is left to kfake, which takes it.
+			_ = b.cluster.CreateTopic(*t.Topic, 0, nil)
+		}
+	}
+	return nil, nil, false
 }
 
 // listenError explains the commonest reason for a broker not to start.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,24 @@ func TestKeepsMessages(t *testing.T) {
 	defer b.Close()
 	if p, n := total(t, b.Addr(), "t"); p != 3 || n != 100 {
 		t.Errorf("after a restart %d messages in %d partitions, want 100 in 3", n, p)
+	}
+}
+
+// What a killed broker leaves, here a copy of a running one's directory, has
+// all that was acknowledged, and the topics that their first use made.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	dir, left := t.TempDir(), t.TempDir()
+	b := start(t, broker.Options{Dir: dir, Partitions: 3})
+	defer b.Close()
+	send(t, b.Addr(), "t", 100, 10)
+	if err := os.CopyFS(left, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	after := start(t, broker.Options{Dir: left})
+	defer after.Close()
+	if p, n := total(t, after.Addr(), "t"); p != 3 || n != 100 {
+		t.Errorf("after a kill %d messages in %d partitions, want 100 in 3", n, p)
 	}
 }
 
