@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // sound gives a Spec with a field of every type, that Validate passes.
@@ -90,4 +92,65 @@ func TestCrossReadsTheTimeNotAnUnknownColumn(t *testing.T) {
 	if _, err := s.Encoder(Layout{"", "a", "n", "c"}); err == nil || !strings.Contains(err.Error(), "columns [t]") {
 		t.Errorf("error %v, want that column t is missing", err)
 	}
+}
+
+// Whatever passes Validate can be bound and encode rows, or says why not.
+func TestValidSpecNeverPanics(t *testing.T) {
+	empty, err := NewDictionary(nil, []uint64{0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := rapid.SampledFrom([]string{"", "a", "b", "t", "n", "hour_time", "day", "y"})
+	rapid.Check(t, func(rt *rapid.T) {
+		s := &Spec{Bits: rapid.SampledFrom([]int{3, 3, 3, 1, 0, -1}).Draw(rt, "bits")}
+		for range rapid.IntRange(0, 4).Draw(rt, "columns") {
+			s.Schema.Columns = append(s.Schema.Columns, Column{names.Draw(rt, "column"), Kind(rapid.IntRange(0, 6).Draw(rt, "kind"))})
+		}
+		for i := range rapid.IntRange(1, 3).Draw(rt, "fields") {
+			f := Field{
+				Name: string(rune('f' + i)), From: rapid.SliceOfN(names.Filter(func(s string) bool { return s != "" }), 1, 3).Draw(rt, "from"),
+				Type:   rapid.SampledFrom([]FieldType{Dict, Hash, Num}).Draw(rt, "type"),
+				Part:   rapid.SampledFrom([]Part{Whole, Whole, Whole, Day}).Draw(rt, "part"),
+				Bounds: rapid.SliceOfN(rapid.Float64Range(-3, 3), 0, 1).Draw(rt, "bounds"), Scale: 1, Values: rapid.Bool().Draw(rt, "values"),
+				Dict: empty,
+			}
+			if rapid.IntRange(0, 3).Draw(rt, "cap") == 0 {
+				f.Cap = rapid.Ptr(rapid.Float64Range(-3, 3), false).Draw(rt, "limit")
+			}
+			s.Fields = append(s.Fields, f)
+		}
+		layout := Layout(rapid.Permutation([]string{"", "a", "b", "t", "n", "day", "y"}).Draw(rt, "layout"))[:rapid.IntRange(5, 7).Draw(rt, "width")]
+		if s.Validate() != nil {
+			return
+		}
+		enc, err := s.Encoder(layout)
+		if err != nil {
+			return
+		}
+		offsets, total := s.Offsets()
+		var b Block
+		b.Reset(layout, "test")
+		for _, v := range []string{"14102100", "", "2014-10-23", "-1e300", "x"} {
+			b.AppendCSV([]byte(strings.TrimSuffix(strings.Repeat(v+",", len(layout)), ",")), ',')
+		}
+		ex := enc.NewExample()
+		for i := range b.Len() {
+			row := b.Row(i)
+			_, _ = enc.Label(&row)
+			_, _, _ = enc.Weight(&row)
+			_, _, _ = enc.Hour(&row)
+			_ = enc.ID(&row)
+			if enc.Encode(&row, ex) != nil {
+				continue
+			}
+			for f, code := range ex.Codes {
+				if int(code) >= s.Size(f) || offsets[f]+s.Size(f) > total {
+					rt.Fatalf("field %d: code %d of %d, offset %d of %d", f, code, s.Size(f), offsets[f], total)
+				}
+			}
+		}
+		if n := enc.Needs(); len(n) != len(layout) {
+			rt.Fatalf("%d needs, want %d", len(n), len(layout))
+		}
+	})
 }

@@ -159,7 +159,7 @@ func (s *scoring) run(ctx context.Context, in *Input, sources []source, obs Obse
 	err := r.run(ctx)
 	s.marks, s.nBad = r.marks, r.nBad
 	if err == nil && r.nBad > 0 && obs != nil {
-		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad[0].err))
+		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad))
 	}
 	return err
 }

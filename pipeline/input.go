@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"ctr/features"
@@ -117,7 +118,17 @@ func keepsApart(out, model string, sources []source) error {
 	return notRead(out, sources)
 }
 
-// expand gives the files that a path or glob stands for.
+// writable reports an output that can't be made, before the work and not after.
+func writable(out string) error {
+	if info, err := os.Stat(out); err == nil && info.IsDir() {
+		return fmt.Errorf("%s: a directory: want a file", out)
+	}
+	_, err := os.Stat(filepath.Dir(out))
+	return named(out, err)
+}
+
+// expand gives the files that a path or glob stands for. As in a shell, a
+// glob finds hidden files only where it begins with a dot itself.
 func expand(pattern string) ([]string, error) {
 	info, err := os.Stat(pattern)
 	if err == nil {
@@ -128,7 +139,11 @@ func expand(pattern string) ([]string, error) {
 		return []string{pattern}, nil
 	}
 	if strings.ContainsAny(pattern, "*?[") {
-		if paths, globErr := filepath.Glob(pattern); globErr == nil && len(paths) > 0 {
+		paths, _ := filepath.Glob(pattern) // none for a wrong pattern: no such file
+		if !strings.HasPrefix(filepath.Base(pattern), ".") {
+			paths = slices.DeleteFunc(paths, func(p string) bool { return strings.HasPrefix(filepath.Base(p), ".") })
+		}
+		if len(paths) > 0 {
 			return paths, nil
 		}
 	}

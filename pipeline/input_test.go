@@ -67,6 +67,9 @@ func (n *told) Note(text string)                     { *n = append(*n, text) }
 func TestTrainOnOddInput(t *testing.T) {
 	d := newFolder(t)
 	rows := d.write("rows.csv", fewHeader+fewRows(200))
+	if err := os.Mkdir(d.path("folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	f := func(what, want string, o TrainOptions, files ...string) {
 		t.Helper()
 		o.Algo, o.Files = "dt", files
@@ -84,6 +87,8 @@ func TestTrainOnOddInput(t *testing.T) {
 		TrainOptions{}, rows, d.write("other.csv", "id,click,site_id,hour\n1,1,x,14102100\n"))
 	f("no number", "test-fraction NaN: want", TrainOptions{TestFraction: math.NaN()}, rows)
 	f("no cost", "costs NaN and 0: want 0 or more", TrainOptions{CostFP: math.NaN()}, rows)
+	f("no folder", "none/m.ctr: no such file or directory", TrainOptions{Out: d.path("none/m.ctr")}, d.path("bad.csv"))
+	f("a folder", "folder: a directory: want a file", TrainOptions{Out: d.path("folder")}, d.path("bad.csv"))
 	f("a model", "m.ctr:1: ", TrainOptions{}, d.model(rows))
 }
 
@@ -123,8 +128,9 @@ func TestGlobsAndFilesAreOneInput(t *testing.T) {
 	one, rest := strings.Join(third[:100], ""), third[100]
 	d.write("part-2.csv", fewHeader+rest)
 	d.write("part-1.csv", fewHeader+one)
+	d.write(".part-0.csv", "hidden,from,globs\n")
 	whole := d.write("whole.csv", fewHeader+text)
-	r := train(t, TrainOptions{Algo: "dt", Split: "time", Input: Input{Files: []string{d.path("part-*.csv"), d.write("none.csv", fewHeader)}}})
+	r := train(t, TrainOptions{Algo: "dt", Split: "time", Input: Input{Files: []string{d.path("*art-*.csv"), d.write("none.csv", fewHeader)}}})
 	w := train(t, TrainOptions{Algo: "dt", Split: "time", Input: Input{Files: []string{whole}}})
 	same(t, "train", &r.Train, &w.Train)
 	same(t, "test", r.Test, w.Test)

@@ -21,7 +21,7 @@ type job struct {
 	seq   int64
 	open  *opened
 	out   jobOutput
-	bad   []badRow
+	bad   []error // of rows that were passed over
 	done  chan struct{}
 }
 
@@ -32,12 +32,6 @@ type jobOutput struct {
 	p    []float64
 	w    []float64 // empty where rows have no weight
 	text []byte    // lines for the output file
-}
-
-// badRow is a row that was passed over.
-type badRow struct {
-	file, row int64
-	err       error
 }
 
 // opened is what is known of a source once its first row has been seen.
@@ -65,7 +59,7 @@ type rowReader struct {
 
 	// What is known afterwards.
 	marks []FileMark
-	bad   []badRow // ascending; at most MaxBad+1
+	bad   error // the first bad row's
 	nBad  int
 }
 
@@ -122,7 +116,7 @@ func (r *rowReader) run(ctx context.Context) error {
 	case emitErr != nil:
 		return emitErr
 	case tooMany.Load():
-		return &features.TooManyBad{Max: r.in.MaxBad, First: r.bad[0].err}
+		return &features.TooManyBad{Max: r.in.MaxBad, First: r.bad}
 	}
 	return readErr
 }
@@ -130,8 +124,8 @@ func (r *rowReader) run(ctx context.Context) error {
 // take notes the bad rows of a block; blocks come in order.
 func (r *rowReader) take(j *job, tooMany *atomic.Bool) {
 	r.nBad += len(j.bad)
-	if room := r.in.MaxBad + 1 - len(r.bad); room > 0 {
-		r.bad = append(r.bad, j.bad[:min(room, len(j.bad))]...)
+	if r.bad == nil && len(j.bad) > 0 {
+		r.bad = j.bad[0]
 	}
 	if r.nBad > r.in.MaxBad {
 		tooMany.Store(true)
@@ -218,7 +212,7 @@ func (r *rowReader) noRows(name string, window bool) error {
 	case window:
 		return fmt.Errorf("%s: no rows between since and until", name)
 	case r.nBad > 0:
-		return fmt.Errorf("%s: no good rows: %d bad ones; the first: %w", name, r.nBad, r.bad[0].err)
+		return fmt.Errorf("%s: no good rows: %d bad ones; the first: %w", name, r.nBad, r.bad)
 	}
 	return fmt.Errorf("%s: no rows", name)
 }
@@ -231,7 +225,7 @@ func (j *job) fail(row int, err error) {
 		// The value points into the block, which is used again.
 		re.Value = slices.Clone(re.Value)
 	}
-	j.bad = append(j.bad, badRow{file: int64(j.file), row: j.block.First + int64(row), err: err})
+	j.bad = append(j.bad, err)
 }
 
 func hex64(v uint64) string {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,8 +117,10 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	if len(sources) == 0 {
 		sources = []source{{name: "synthetic rows", synth: &SynthSource{Rows: BuiltinRows, Seed: BuiltinSeed}}}
 	}
-	if err := notRead(o.Out, sources); err != nil {
-		return nil, err
+	if o.Out != "" {
+		if err := cmp.Or(notRead(o.Out, sources), writable(o.Out)); err != nil {
+			return nil, err
+		}
 	}
 	p := &prepared{name: sources[0].name}
 	c := &collecting{o: o, caps: caps}
@@ -133,7 +136,7 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 		return nil, err
 	}
 	if r.nBad > 0 && obs != nil {
-		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad[0].err))
+		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad))
 	}
 	if c.c.Read() == 0 {
 		return nil, r.noRows(p.name, false)
