@@ -41,7 +41,7 @@ func TestOutputFormats(t *testing.T) {
 	ids := []string{"1", `a "b", c`, "tab\there", "<é>", ""}
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
-	w.WriteAll([][]string{{"site_id", "hour", "id", "click"}, //nolint:errcheck // to memory
+	w.WriteAll([][]string{{"site_id", "hour", "id", "click"}, // to memory
 		{"s1", "14102100", ids[0], "1"}, {"s2", "2014-10-21", ids[1], "0"}, {"s3", "14102105", ids[2], ""}, {"s9", "14102119", ids[3], ""}, {"", "14102119", ids[4], "1"}})
 	rows := d.write("ids.csv", text.String())
 	got, r, err := d.score(ScoreFileOptions{}, rows)

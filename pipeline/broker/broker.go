@@ -128,7 +128,7 @@ func Start(o Options) (*Broker, error) {
 // their first use. kfake would make them too, but write them down only when it
 // is closed well: a killed broker would forget the topics, and so all that is
 // in them. Requests go on to kfake, which answers them.
-func (b *Broker) makeTopics(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
+func (b *Broker) makeTopics(req kmsg.Request) (kmsg.Response, error, bool) { // the order is kfake's
 	m, ok := req.(*kmsg.MetadataRequest)
 	if !ok || !m.AllowAutoTopicCreation {
 		return nil, nil, false
