@@ -71,7 +71,7 @@ func TestEvaluateDistrustsTheModelsData(t *testing.T) {
 // Compare gives the figures that Train gives, on the same split.
 func TestCompareIsTrain(t *testing.T) {
 	d := newFolder(t)
-	o := TrainOptions{Input: Input{Files: []string{synthetic(t, d.dir, "rows.csv", 3000, 5)}, Seed: 4}}
+	o := TrainOptions{Input: Input{Files: []string{synthetic(t, d.dir, "rows.csv", 1200, 5)}, Seed: 4}}
 	o.Model.Trees = 5
 	table, err := Compare(context.Background(), []string{"rf", "lr"}, BaselineGolearn, o, nil)
 	if err != nil {
