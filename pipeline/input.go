@@ -96,7 +96,7 @@ func (in *Input) sources() ([]source, error) {
 func notRead(out string, sources []source) error {
 	to, err := os.Stat(out)
 	if err != nil || !to.Mode().IsRegular() {
-		return nil //nolint:nilerror // a new file, or one that whoever writes it will report
+		return nil //nolint:nilerr // a new file, or one that whoever writes it will report
 	}
 	for i := range sources {
 		if sources[i].path == "" {
