@@ -81,13 +81,18 @@ func gatherValues(m, values []float64, mean, scale, missing, weight float64) {
 
 // numeric is the part of the log-odds that a number contributes: missing
 // where v is NaN, else weight·(v-mean)/scale. The product is rounded before
-// anything is added to it, on every machine.
+// anything is added to it, on every machine. A standardised value is cut to
+// ±maxStandard, so that two numbers near the ends of float64 never make the
+// sum Inf - Inf, a probability that is none.
 func numeric(v, mean, scale, missing, weight float64) float64 {
 	if v != v {
 		return missing
 	}
-	return float64(weight * ((v - mean) / scale))
+	return float64(weight * min(max((v-mean)/scale, -maxStandard), maxStandard))
 }
+
+// maxStandard is far above what a training row can have, √rows.
+const maxStandard = 1e100
 
 // scatterValues is the transpose of gatherValues: the sums of r over rows
 // without a value, and of r·(v-mean)/scale over the others.

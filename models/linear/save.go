@@ -39,7 +39,8 @@ type stored struct {
 //	p = 1/(1+e) if m >= 0 else e/(1+e), with e = exp(-|m|)
 //
 // in float64, where mean and scale are the spec's, 0 and 1 if absent, and a
-// scale of 0 means 1. Hashed fields share one range of weights.
+// scale of 0 means 1; (v - mean)/scale is cut to ±1e100. Hashed fields share
+// one range of weights.
 func (m *Model) Save(f *models.File) error {
 	if err := f.PutF64(tensorWeights, nil, m.weights); err != nil {
 		return err
