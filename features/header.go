@@ -15,7 +15,7 @@ func (r *Reader) begin(o *ReaderOptions) error {
 		return err
 	}
 	if r.comma == 0 && o.Schema != nil {
-		r.comma = o.Schema.Comma
+		r.comma = CommaOf(r.tail[:indexFrom(r.tail, 0, '\n')], o.Schema.Comma)
 	}
 	if r.comma == 0 {
 		r.comma = sniffComma(r.tail)
@@ -82,6 +82,20 @@ func emptyLines(text []byte) (n int) {
 			return n
 		}
 	}
+}
+
+// CommaOf gives what separates the fields of line: usual, but where line has
+// none of it and has the other of comma and tab, that one. Rows of one schema
+// come in both forms.
+func CommaOf(line []byte, usual byte) byte {
+	other := byte('\t')
+	if usual == '\t' {
+		other = ','
+	}
+	if usual == 0 || bytes.IndexByte(line, usual) >= 0 || bytes.IndexByte(line, other) < 0 {
+		return usual
+	}
+	return other
 }
 
 // sniffComma gives tab where the first line has more tabs than commas, else

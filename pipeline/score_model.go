@@ -16,7 +16,8 @@ type ScorerOptions struct {
 	// each record has whichever of the schema's layouts has as many columns.
 	// JSON records name their columns themselves.
 	Columns features.Layout
-	// Comma separates the fields of CSV records; 0 means the schema's.
+	// Comma separates the fields of CSV records. With 0, it is the schema's,
+	// or tab in records that have tabs and no comma, or the other way round.
 	Comma byte
 	// Threshold, where not nil, replaces the model's.
 	Threshold *float64
@@ -26,7 +27,7 @@ type ScorerOptions struct {
 // share it. The error says which columns the model needs and a layout lacks.
 func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), error) {
 	s := modelScorer{
-		model: a.Model, threshold: a.Threshold, comma: o.Comma,
+		model: a.Model, threshold: a.Threshold, comma: o.Comma, sniff: o.Comma == 0,
 		schema: a.Spec.Schema.Name,
 	}
 	if o.Threshold != nil {
@@ -85,6 +86,7 @@ type modelScorer struct {
 	threshold float64
 	schema    string
 	comma     byte
+	sniff     bool    // a record may be separated otherwise than by comma
 	csv       []bound // for CSV records, each with another number of columns
 	json      bound
 
@@ -110,7 +112,7 @@ func (s *modelScorer) Score(b *Batch) {
 		if isJSON(v) != asJSON {
 			v = nil // keeps the row's place; done as an odd one
 		}
-		b.Rows.Append(v, s.comma)
+		b.Rows.Append(v, s.commaOf(v))
 	}
 	bad := b.Rows.Bad()
 	for i := range b.Records {
@@ -121,6 +123,14 @@ func (s *modelScorer) Score(b *Batch) {
 		row := b.Rows.Row(i)
 		s.row(b, i, &row, with.enc)
 	}
+}
+
+// commaOf gives what separates the fields of a record.
+func (s *modelScorer) commaOf(record []byte) byte {
+	if !s.sniff {
+		return s.comma
+	}
+	return features.CommaOf(record, s.comma)
 }
 
 // row scores one row that was split.
@@ -172,7 +182,7 @@ func (s *modelScorer) odd(b *Batch, i int) {
 func (s *modelScorer) alone(b *Batch, i int, with *bound) error {
 	s.spare.Reset(with.layout, "")
 	s.spare.Need(with.need)
-	s.spare.Append(b.Records[i].Value, s.comma)
+	s.spare.Append(b.Records[i].Value, s.commaOf(b.Records[i].Value))
 	if err := s.spare.Err(0); err != nil {
 		return err
 	}
