@@ -195,7 +195,7 @@ func (f *fitting) fields(ctx context.Context, threads int, out *Fitted) error {
 		})
 	}
 	var stopped error
-	for i := range spec.Fields {
+	for _, i := range f.largestFirst() {
 		if stopped = ctx.Err(); stopped != nil {
 			break
 		}
@@ -204,6 +204,21 @@ func (f *fitting) fields(ctx context.Context, threads int, out *Fitted) error {
 	close(next)
 	wg.Wait()
 	return cmp.Or(stopped, firstError(errs))
+}
+
+// largestFirst gives the fields by falling number of values, so that the last
+// one to be fitted is a quick one.
+func (f *fitting) largestFirst() []int {
+	order := make([]int, len(f.c.plan.Fields))
+	values := make([]int, len(order))
+	for i := range order {
+		order[i] = i
+		for _, w := range f.c.workers {
+			values[i] += w.ids[i].len()
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
+	return order
 }
 
 func firstError(errs []error) error {

@@ -3,6 +3,7 @@ package features
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"math"
 	"slices"
 )
@@ -136,25 +137,48 @@ func (t *tally) capped(limit *float64) []uint32 {
 	return to
 }
 
+// seen is a value and how often it was seen. Its first eight bytes, as a
+// big-endian integer, order most values without a look at their text, which
+// lies anywhere in memory.
+type seen struct {
+	head uint64
+	n    int
+	id   uint32
+}
+
+func headOf(v []byte) uint64 {
+	var b [8]byte
+	copy(b[:], v)
+	return binary.BigEndian.Uint64(b[:])
+}
+
 // dictionaryOf gives codes by falling count, ties by the value's bytes, to the
 // values that were seen minCount times or more.
 func dictionaryOf(ids *interner, counts []int, minCount int) (codes []uint32, d *Dictionary, err error) {
-	order := make([]uint32, 0, len(counts))
+	order := make([]seen, 0, len(counts))
 	size := 0
 	for g, n := range counts {
 		if n >= max(minCount, 1) {
-			order = append(order, uint32(g))
-			size += len(ids.value(uint32(g)))
+			v := ids.value(uint32(g))
+			order = append(order, seen{head: headOf(v), n: n, id: uint32(g)})
+			size += len(v)
 		}
 	}
-	slices.SortFunc(order, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), bytes.Compare(ids.value(a), ids.value(b)))
+	slices.SortFunc(order, func(a, b seen) int {
+		switch {
+		case a.n != b.n:
+			return cmp.Compare(b.n, a.n)
+		case a.head != b.head:
+			return cmp.Compare(a.head, b.head)
+		default:
+			return bytes.Compare(ids.value(a.id), ids.value(b.id))
+		}
 	})
 	codes = make([]uint32, len(counts))
 	text, offsets := make([]byte, 0, size), make([]uint64, 1, len(order)+1)
-	for i, g := range order {
-		codes[g] = uint32(i + 1)
-		text = append(text, ids.value(g)...)
+	for i, v := range order {
+		codes[v.id] = uint32(i + 1)
+		text = append(text, ids.value(v.id)...)
 		offsets = append(offsets, uint64(len(text)))
 	}
 	d, err = NewDictionary(text, offsets)
