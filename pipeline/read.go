@@ -18,7 +18,6 @@ import (
 type job struct {
 	block features.Block
 	file  int
-	seq   int64
 	open  *opened
 	out   jobOutput
 	bad   []error // of rows that were passed over
@@ -134,7 +133,7 @@ func (r *rowReader) take(j *job, tooMany *atomic.Bool) {
 
 // read reads all sources one after the other.
 func (r *rowReader) read(ctx context.Context, free chan *job, tooMany *atomic.Bool, send func(*job)) error {
-	var seq, before int64
+	var before int64
 	total := r.totalSize()
 	for i := range r.sources {
 		s, err := r.sources[i].open(ctx, r.in.threads())
@@ -146,7 +145,7 @@ func (r *rowReader) read(ctx context.Context, free chan *job, tooMany *atomic.Bo
 				r.obs.Progress(StageRead, before+s.pos(), total, "")
 			}
 		}
-		err = r.readOne(ctx, i, s, free, &seq, tooMany, progress, send)
+		err = r.readOne(ctx, i, s, free, tooMany, progress, send)
 		before += s.pos()
 		s.close() //nolint:errcheck // only read
 		if err != nil || tooMany.Load() {
@@ -169,7 +168,7 @@ func (r *rowReader) totalSize() int64 {
 	return total
 }
 
-func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan *job, seq *int64, tooMany *atomic.Bool, progress func(), send func(*job)) error {
+func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan *job, tooMany *atomic.Bool, progress func(), send func(*job)) error {
 	rd, err := features.NewReader(s, r.sources[file].name, r.in.readerOptions(r.schema))
 	if err != nil {
 		return err
@@ -193,8 +192,7 @@ func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan 
 			}
 			return err
 		}
-		j.file, j.seq, j.open, j.bad = file, *seq, open, j.bad[:0]
-		*seq++
+		j.file, j.open, j.bad = file, open, j.bad[:0]
 		send(j)
 		progress()
 	}
