@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,7 @@ func brokerCommand(s *stdio) *cli.Command {
 		Description: "It is for trying ctr, for demonstrations and for tests without a cluster: one node, no replicas, no security, and a protocol that most clients but not all tools get along with. It is no place for data that matters: use Apache Kafka for that.\n\nMessages and the offsets of groups are kept in a directory, also when the broker is killed. Topics are made by their first use. Each partition keeps about as much as --retention says; older messages are dropped. It runs until it is interrupted.",
 		Flags: flags(
 			group("Broker",
-				stringFlag(&o.Listen, "listen", "the `ADDRESS` to listen on; port 0 is any free one"),
+				addressFlag(&o.Listen, "listen", "the `ADDRESS` to listen on; port 0 is any free one"),
 				stringFlag(&o.Dir, "dir", "the `DIRECTORY` that keeps messages and offsets; empty is memory"),
 				wholeFlag(&o.Partitions, 1, "partitions", "`N` partitions for a topic that is made by its first use"),
 				sizeFlag(&o.RetentionBytes, "retention", "keep about `SIZE` of each partition; all is -1"),
@@ -65,6 +66,20 @@ func runBroker(ctx context.Context, o broker.Options, s *stdio, c *common) error
 		<-ctx.Done()
 	}
 	return errors.Join(err, b.Close())
+}
+
+// addressFlag takes HOST:PORT, the host empty for all of the machine's.
+func addressFlag(p *string, name, usage string) cli.Flag {
+	return flagOf(p, name, usage, func(s string) (string, error) {
+		_, port, err := net.SplitHostPort(s)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil {
+			return "", errors.New("want HOST:PORT, the port 0..65535")
+		}
+		return s, nil
+	}, func(s string) string { return s })
 }
 
 // sizeFlag takes bytes, with K, M or G for powers of 1,024.

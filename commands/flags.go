@@ -83,6 +83,29 @@ func wholeFlag[T integer](p *T, least T, name, usage string) cli.Flag {
 	})
 }
 
+// rangeFlag takes a whole number from low to high, or 0 for the default.
+func rangeFlag(p *int, low, high int, name, usage string) cli.Flag {
+	return flagOf(p, name, usage, func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n != 0 && (n < low || n > high) {
+			return 0, fmt.Errorf("want a whole number from %d to %d", low, high)
+		}
+		return n, nil
+	}, func(int) string { return "" })
+}
+
+// shareFlag takes a number above 0 and at most 1, and knows whether it was
+// given.
+func shareFlag(p **float64, name, usage string) cli.Flag {
+	return flagOf(p, name, usage, func(s string) (*float64, error) {
+		x, err := parseFloat(s)
+		if err != nil || x <= 0 || x > 1 {
+			return nil, errors.New("want a number above 0 and at most 1")
+		}
+		return &x, nil
+	}, func(*float64) string { return "" })
+}
+
 // parseFloat reads a finite number.
 func parseFloat(s string) (float64, error) {
 	x, err := strconv.ParseFloat(s, 64)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"ctr/features"
 	"ctr/models"
 	"ctr/pipeline"
 )
@@ -26,8 +27,8 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			listFlag(&o.Exclude, "exclude", "leave these `COLUMNS` out"),
 			crossFlag(&o.Crosses, "cross", "add the combination of `COLUMNS`, such as site_id,app_id; repeatable"),
 			wholeFlag(&o.MinCount, 0, "min-count", "a value needs `N` training rows to count as known"),
-			wholeFlag(&o.Bits, 0, "bits", "hash values into 2^`N` codes instead of keeping dictionaries"),
-			wholeFlag(&o.Bins, 0, "bins", "`N` bins for a column of numbers"),
+			rangeFlag(&o.Bits, 1, features.MaxBits, "bits", "hash values into 2^`N` codes instead of keeping dictionaries"),
+			rangeFlag(&o.Bins, 2, features.MaxBins, "bins", "`N` bins for a column of numbers"),
 			boolFlag(&o.NumbersAsValues, "numbers-as-values", "lr weighs numbers themselves, not their bins"),
 			stringFlag(&o.Weight, "weight", "the `COLUMN` of row weights"),
 		),
@@ -50,8 +51,8 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			wholeFlag(&m.Depth, 0, "depth", "at most `N` levels of splits"),
 			wholeFlag(&m.Leaves, 0, "leaves", "at most `N` leaves a tree"),
 			wholeFlag(&m.MinLeaf, 0, "min-leaf", "at least `N` training rows a leaf"),
-			optionalFloatFlag(&m.RowShare, 0, 1, "row-share", "`SHARE` of the rows that a tree of a forest sees"),
-			optionalFloatFlag(&m.ColShare, 0, 1, "column-share", "`SHARE` of the columns that a split of a forest looks at"),
+			shareFlag(&m.RowShare, "row-share", "`SHARE` of the rows that a tree of a forest sees"),
+			shareFlag(&m.ColShare, "column-share", "`SHARE` of the columns that a split of a forest looks at"),
 			optionalBoolFlag(&m.Bootstrap, "bootstrap", "`BOOL`: draw a tree's rows with replacement, true or false"),
 		),
 	)
