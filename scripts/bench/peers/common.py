@@ -45,9 +45,13 @@ def family(pid):
     """A process and its descendants."""
     found = [pid]
     for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children") as f:
-            for child in f.read().split():
-                found += family(child)
+        try:
+            with open(f"/proc/{pid}/task/{task}/children") as f:
+                children = f.read().split()
+        except FileNotFoundError:  # a thread that ended since it was listed
+            continue
+        for child in children:
+            found += family(child)
     return found
 
 
