@@ -128,8 +128,12 @@ func help(s *stdio, all []*cli.Command, args []string) error {
 		fmt.Fprint(s.out, mainHelp(all))
 		return nil
 	}
-	if args[0] == "config" {
+	switch args[0] {
+	case "config":
 		fmt.Fprint(s.out, configHelp)
+		return nil
+	case "schema":
+		fmt.Fprint(s.out, schemaHelp)
 		return nil
 	}
 	c := findCommand(all, args[0])

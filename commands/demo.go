@@ -102,7 +102,7 @@ func runDemo(ctx context.Context, o demoOptions, s *stdio, out io.Writer, c *com
 	fmt.Fprintf(out, `
 Done in %s. The predictions are in %s.
 
-Next, with rows of your own (CSV with a column click of 0 and 1):
+Next, with rows of your own (Avazu's or Criteo's columns, or any with --schema FILE):
   ctr train rows.csv --algo lr
   ctr evaluate
 and live, in three terminals:

@@ -31,7 +31,8 @@ COMMANDS
 	}
 	b.WriteString(`
 ctr help COMMAND shows a command's examples and flags; ctr help config, how to
-give flags in the environment or a file.
+give flags in the environment or a file; ctr help schema, how to describe rows
+that are neither Avazu's nor Criteo's.
 
 Results go to standard output, all else to standard error. Exit codes: 0 done,
 1 failed, 2 wrong usage, 3 more bad rows than --max-bad, 130 interrupted.

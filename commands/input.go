@@ -25,7 +25,7 @@ func rowFlags(o *pipeline.Input) []cli.Flag {
 // they say is in the model file afterwards.
 func learnFlags(o *pipeline.Input) []cli.Flag {
 	return append(rowFlags(o), group("Data",
-		stringFlag(&o.Schema, "schema", "what the columns are: avazu, criteo or a YAML `FILE`; found from the data by default"),
+		stringFlag(&o.Schema, "schema", "what the columns are: avazu, criteo or a YAML `FILE` (ctr help schema); found from the data by default"),
 		wholeFlag(&o.Rows, 0, "rows", "take a random sample of `N` rows"),
 		wholeFlag(&o.Seed, 0, "seed", "`N` that all drawing of random numbers begins with; 0 by default"),
 	)...)

@@ -67,7 +67,7 @@ func replayCommand(s *stdio) *cli.Command {
 				choiceFlag(&o.format, "format", "`NAME` of the form of the values: csv, as the file has them, or json", "csv", "json"),
 			),
 			group("Data",
-				stringFlag(&o.Schema, "schema", "what the columns are: avazu, criteo or a YAML `FILE`; found from the data by default"),
+				stringFlag(&o.Schema, "schema", "what the columns are: avazu, criteo or a YAML `FILE` (ctr help schema); found from the data by default"),
 				listFlag(&o.Columns, "columns", "`NAMES` of the columns of files without a header, separated by commas"),
 				boolFlag(&o.NoHeader, "no-header", "the first row is data, whatever it looks like"),
 				delimiterFlag(&o.Comma, "delimiter", "what separates columns, comma or tab, by `NAME`; found from the data by default"),

@@ -189,7 +189,10 @@ func (r *Reader) chooseLayout(first Layout, header bool, columns Layout) (Layout
 			want = append(want, fmt.Sprintf("%d (%s)", len(l), s.Name))
 		}
 	}
-	const hint = "name the columns in their order with --columns a,b,c"
+	hint := "name the columns in their order with --columns a,b,c"
+	if r.schema == nil {
+		hint = "--schema FILE says what the columns of another table are; see ctr help schema"
+	}
 	if len(want) == 0 {
 		return nil, WithHint(fmt.Errorf("%s: %s without a known header: want one that names columns of schema %s",
 			r.name, countColumns(len(first)), r.schema.Name), hint)

@@ -78,10 +78,11 @@ func TestHeaderErrors(t *testing.T) {
 		}
 	}
 	const columnsHint = "name the columns in their order with --columns a,b,c"
+	const schemaHint = "--schema FILE says what the columns of another table are; see ctr help schema"
 	f("", ReaderOptions{}, "x.csv: empty file: want rows", "")
 	f("\xef\xbb\xbf\n\r\n\n\r", ReaderOptions{}, "x.csv: empty file: want rows", "")
 	f("\xff\xfea\x00", ReaderOptions{}, "x.csv: UTF-16 text: want UTF-8", "iconv -f UTF-16 -t UTF-8 converts it")
-	f("1,2,3\n", ReaderOptions{}, "x.csv: 3 columns without a known header: want a header or 24 (avazu), 25 (avazu), 23 (avazu), 40 (criteo), 39 (criteo) columns", columnsHint)
+	f("1,2,3\n", ReaderOptions{}, "x.csv: 3 columns without a known header: want a header or 24 (avazu), 25 (avazu), 23 (avazu), 40 (criteo), 39 (criteo) columns", schemaHint)
 	f("1\n", ReaderOptions{Schema: Avazu()}, "x.csv: 1 column without a known header: want a header or 24 (avazu), 25 (avazu), 23 (avazu) columns", columnsHint)
 	f("1,2\n", ReaderOptions{Schema: &Schema{Name: "s"}}, "x.csv: 2 columns without a known header: want one that names columns of schema s", columnsHint)
 	f("\nclick,hour,click\n", ReaderOptions{}, "x.csv:2: column click: named twice in the header", "")
