@@ -23,12 +23,12 @@ type Model interface {
 	Save(f *File) error
 }
 
-// BlockModel is a Model that scores many rows faster than one by one.
-type BlockModel interface {
+// TableModel is a Model that scores a table faster than row by row.
+type TableModel interface {
 	Model
-	// ProbabilityBlock sets p[i] to Probability(ex[i]), bit for bit; p is as
-	// long as ex. It does not allocate and does not change ex.
-	ProbabilityBlock(ex []*features.Example, p []float64)
+	// Probabilities appends to dst the Probability of each row of t, bit for
+	// bit, on so many threads (0 = all cores).
+	Probabilities(t *features.Table, dst []float64, threads int) []float64
 }
 
 // Options are the settings of all algorithms; each reads those that mean

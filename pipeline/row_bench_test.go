@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"ctr/features"
@@ -139,39 +142,85 @@ func BenchmarkTrain(b *testing.B) {
 	}
 }
 
-// Scoring in blocks gives the bits of scoring row by row.
+// numbers writes rows with numbers, some of them missing, to a file in
+// Criteo's layout.
+func numbers(t testing.TB, dir string, rows int) string {
+	t.Helper()
+	var b bytes.Buffer
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range rows {
+		x := rng.IntN(40)
+		y := 0
+		if rng.IntN(60) < x {
+			y = 1
+		}
+		fmt.Fprintf(&b, "%d\t%d", y, x)
+		for j := range 12 {
+			if rng.IntN(3) == 0 {
+				b.WriteByte('\t')
+				continue
+			}
+			fmt.Fprintf(&b, "\t%d", rng.IntN(10*j+2)-1)
+		}
+		for j := range 26 {
+			fmt.Fprintf(&b, "\t%08x", rng.IntN(1<<(j%18))*x)
+		}
+		b.WriteByte('\n')
+	}
+	path := filepath.Join(dir, "numbers.tsv")
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Scoring a table gives the bits of scoring row by row.
 func TestProbabilitiesAreProbability(t *testing.T) {
-	path := synthetic(t, t.TempDir(), "rows.csv", 3000, 2)
-	for _, algo := range []string{"lr", "dt", "rf"} {
-		o := TrainOptions{Algo: algo, Split: "none"}
-		o.Files, o.Model.Trees = []string{path}, 9
-		pr, err := o.prepare(context.Background(), nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := models.Lookup(algo)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := a.Train(context.Background(), pr.Train, o.Model, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := Probabilities(context.Background(), m, pr.Train, 3)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ex := pr.Spec.NewExample()
-		for i := range got {
-			pr.Train.Example(i, ex)
-			if want := m.Probability(ex); got[i] != want {
-				t.Fatalf("%s: row %d: %v in a block, %v alone", algo, i, got[i], want)
+	dir := t.TempDir()
+	for _, path := range []string{synthetic(t, dir, "rows.csv", 6000, 2), numbers(t, dir, 5000)} {
+		for _, algo := range []string{"lr", "dt", "rf"} {
+			for _, bits := range []int{0, 20} {
+				o := TrainOptions{Algo: algo, Split: "none", Bits: bits}
+				o.Files, o.Model.Trees = []string{path}, 9
+				sameAlone(t, o)
 			}
 		}
 	}
 }
 
-// BenchmarkForest scores 512 rows of a table with 100 trees.
+func sameAlone(t *testing.T, o TrainOptions) {
+	t.Helper()
+	pr, err := o.prepare(context.Background(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := models.Lookup(o.Algo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := a.Train(context.Background(), pr.Train, o.Model, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Probabilities(context.Background(), m, pr.Train, 3)
+	if err != nil || len(got) != pr.Train.Rows {
+		t.Fatal(len(got), err)
+	}
+	ex, different := pr.Spec.NewExample(), map[float64]bool{}
+	for i := range got {
+		pr.Train.Example(i, ex)
+		if want := m.Probability(ex); got[i] != want {
+			t.Fatalf("%s: row %d: %v in a table, %v alone", o.Algo, i, got[i], want)
+		}
+		different[got[i]] = true
+	}
+	if len(different) < 5 {
+		t.Fatalf("%s: %d different probabilities", o.Algo, len(different))
+	}
+}
+
+// BenchmarkForest scores a table with 100 trees, row by row and as a table, on
+// one thread.
 func BenchmarkForest(b *testing.B) {
 	path := synthetic(b, b.TempDir(), "rows.csv", 100_000, 2)
 	o := TrainOptions{Algo: "rf", Split: "none"}
@@ -188,24 +237,18 @@ func BenchmarkForest(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := newBlockScorer(m, pr.Spec)
-	p := make([]float64, predictBlock)
-	for _, way := range []string{"rows", "block", "rows", "block"} {
-		b.Run(way, func(b *testing.B) {
-			if s.block = nil; way == "block" {
-				s.block = m.(models.BlockModel)
-			}
-			lo := 0
-			for b.Loop() {
-				for i := range s.ex {
-					pr.Train.Example(lo+i, s.ex[i])
+	plain := struct{ models.Model }{m}
+	for range 2 {
+		for name, way := range map[string]models.Model{"rows": plain, "table": m} {
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					p, err := Probabilities(context.Background(), way, pr.Train, 1)
+					if err != nil || len(p) != pr.Train.Rows {
+						b.Fatal(err)
+					}
 				}
-				s.score(p)
-				if lo += predictBlock; lo+predictBlock > pr.Train.Rows {
-					lo = 0
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/predictBlock, "ns/row")
-		})
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*pr.Train.Rows), "ns/row")
+			})
+		}
 	}
 }

@@ -113,19 +113,3 @@ func contains(list []uint32, code uint32) bool {
 	}
 	return base < len(list) && list[base] == code
 }
-
-// ProbabilityBlock sets p[i] to Probability(ex[i]), bit for bit. It takes the
-// rows through one tree after the other, so that a forest's nodes are read
-// from memory once a block and not once a row.
-func (m *Model) ProbabilityBlock(ex []*features.Example, p []float64) {
-	p = p[:len(ex)]
-	clear(p)
-	for _, root := range m.trees {
-		for i, e := range ex {
-			p[i] += m.walk(root, e)
-		}
-	}
-	for i := range p {
-		p[i] /= float64(len(m.trees))
-	}
-}
