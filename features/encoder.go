@@ -28,6 +28,8 @@ type scratch struct {
 	hour  Hour     // what it says
 	codes []uint32 // the code of each op that takes a part of the time
 	text  []byte
+
+	touched uint32 // keeps EncodeRows' early reads alive
 }
 
 // NewExample gives an Example for s's fields.
@@ -51,6 +53,7 @@ type Encoder struct {
 	id, label, time, weight int // columns; -1 where the layout has none
 	timeName, labelName     string
 	parts                   bool // any op takes a part of the time
+	more                    bool // any op is more than one look-up
 	width                   int  // of the layout
 }
 
@@ -99,6 +102,7 @@ func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
 		missing = append(missing, lost...)
 		e.ops = append(e.ops, o)
 		e.parts = e.parts || o.kind == opPart || o.parts
+		e.more = e.more || o.kind != opDict && o.kind != opHash
 	}
 	if len(missing) > 0 {
 		return nil, WithHint(
@@ -186,31 +190,40 @@ func (e *Encoder) Encode(r *Row, ex *Example) error {
 			return err
 		}
 	}
-	codes := ex.Codes[:len(e.ops)]
 	for i := range e.ops {
 		o := &e.ops[i]
-		at := r.bounds[o.col]
-		s, t := uint32(at), uint32(at>>32)
 		switch o.kind {
 		case opDict:
-			codes[i] = o.dict.codeAt(r.data, s, t)
+			at := r.bounds[o.col]
+			ex.Codes[i] = o.dict.codeAt(r.data, uint32(at), uint32(at>>32))
 		case opHash:
-			codes[i] = Murmur3(r.data[s:t], o.seed) & o.mask
-		case opPart:
-			codes[i] = ex.scratch.codes[i]
-		case opNum:
-			x, ok := ParseNumber(r.data[s:t])
-			if !ok {
-				return &RowError{Column: o.field.From[0], Value: r.data[s:t], Msg: wantNumber}
+			ex.Codes[i] = Murmur3(r.Field(o.col), o.seed) & o.mask
+		default:
+			if err := o.encode(i, r, ex); err != nil {
+				return err
 			}
-			if o.capped && x > o.limit {
-				x = o.limit
-			}
-			codes[i], ex.Values[i] = binOf(o.field.Bounds, x), x
-		case opText:
-			ex.scratch.text = o.appendText(ex.scratch.text[:0], r, ex.scratch.hour)
-			codes[i] = o.code(ex.scratch.text)
 		}
+	}
+	return nil
+}
+
+// encode does field i of a kind that is not one look-up.
+func (o *op) encode(i int, r *Row, ex *Example) error {
+	switch o.kind {
+	case opPart:
+		ex.Codes[i] = ex.scratch.codes[i]
+	case opNum:
+		x, ok := ParseNumber(r.Field(o.col))
+		if !ok {
+			return &RowError{Column: o.field.From[0], Value: r.Field(o.col), Msg: wantNumber}
+		}
+		if o.capped && x > o.limit {
+			x = o.limit
+		}
+		ex.Codes[i], ex.Values[i] = binOf(o.field.Bounds, x), x
+	default:
+		ex.scratch.text = o.appendText(ex.scratch.text[:0], r, ex.scratch.hour)
+		ex.Codes[i] = o.code(ex.scratch.text)
 	}
 	return nil
 }

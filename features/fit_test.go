@@ -218,7 +218,55 @@ func checkEncode(t *rapid.T, f *Fitted, in []*Block, layout Layout, sel *Selecti
 			}
 		}
 	}
+	for _, b := range in {
+		checkEncodeRows(t, enc, b)
+	}
 	if next[f.Train] != f.Train.Rows || next[f.Test] != f.Test.Rows {
 		t.Fatalf("%d and %d rows selected, fitted %d and %d", next[f.Train], next[f.Test], f.Train.Rows, f.Test.Rows)
+	}
+}
+
+// checkEncodeRows compares encoding of rows together with one by one.
+func checkEncodeRows(t *rapid.T, enc *Encoder, b *Block) {
+	var rows []int32
+	var exs []*Example
+	for i := 0; i < b.Len(); i += 1 + i%3 {
+		rows, exs = append(rows, int32(i)), append(exs, enc.NewExample())
+	}
+	if n, err := enc.EncodeRows(b, rows, exs); n != len(rows) || err != nil {
+		t.Fatalf("%d rows encoded, want %d: %v", n, len(rows), err)
+	}
+	ex := enc.NewExample()
+	for k, i := range rows {
+		row := b.Row(int(i))
+		if err := enc.Encode(&row, ex); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(ex.Codes, exs[k].Codes) || fmt.Sprint(ex.Values) != fmt.Sprint(exs[k].Values) {
+			t.Fatalf("row %d: %v %v together, %v %v alone", i, exs[k].Codes, exs[k].Values, ex.Codes, ex.Values)
+		}
+	}
+}
+
+// Rows before a bad one are encoded, and the error is the bad one's.
+func TestEncodeRowsStopsAtABadRow(t *testing.T) {
+	in := blocks(t, "a,t,n,y,b,c,w\nx,14102100,1,0,b,1,1\nx,14102101,2,1,b,2,1\nx,14102100,abc,0,b,1,1\nx,14102101,2,1,b,2,1\n", testSchema)
+	plan, err := NewPlan(testSchema, testLayout(), PlanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := blocks(t, "a,t,n,y,b,c,w\nx,14102100,1,0,b,1,1\nx,14102101,2,1,b,2,1\n", testSchema)
+	f := collect(t, plan, testLayout(), good, 1, CollectOptions{}, FitOptions{Split: "none", Threads: 1})
+	enc, err := f.Spec.Encoder(testLayout())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exs := []*Example{enc.NewExample(), enc.NewExample(), enc.NewExample(), enc.NewExample()}
+	n, err := enc.EncodeRows(in[0], []int32{0, 1, 2, 3}, exs)
+	if n != 2 || err == nil || err.Error() != `column n: "abc": want a number or nothing` {
+		t.Fatalf("%d rows, %v", n, err)
+	}
+	if want := f.Train.Codes[0].At(1); exs[1].Codes[0] != want {
+		t.Fatalf("row 1: code %d, want %d", exs[1].Codes[0], want)
 	}
 }

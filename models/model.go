@@ -31,6 +31,14 @@ type TableModel interface {
 	Probabilities(t *features.Table, dst []float64, threads int) []float64
 }
 
+// BlockModel is a Model that scores rows together faster than one by one.
+type BlockModel interface {
+	Model
+	// ProbabilityBlock sets p[i] to Probability(ex[i]), bit for bit; p is as
+	// long as ex. It does not allocate and does not change ex.
+	ProbabilityBlock(ex []*features.Example, p []float64)
+}
+
 // Options are the settings of all algorithms; each reads those that mean
 // something to it. A zero value, or nil for a pointer, means the algorithm's default.
 type Options struct {

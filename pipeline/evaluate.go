@@ -144,7 +144,10 @@ func (s *scoring) run(ctx context.Context, in *Input, sources []source, obs Obse
 	schema := s.art.Spec.Schema
 	r := &rowReader{
 		in: in, sources: sources, schema: &schema, obs: obs, layout: s.bind,
-		worker: func() func(*job) { ex := s.art.Spec.NewExample(); return func(j *job) { s.score(j, ex) } },
+		worker: func() func(*job) {
+			rs := newRowScorer(s.art.Model, s.art.Spec)
+			return func(j *job) { s.score(j, rs) }
+		},
 		emit: func(j *job) error {
 			if _, err := s.out.Write(j.out.text); err != nil {
 				return err
@@ -190,58 +193,59 @@ func (s *scoring) bind(op *opened, name string) error {
 }
 
 // score fills j.out with a result for each good row that is selected.
-func (s *scoring) score(j *job, ex *features.Example) {
+func (s *scoring) score(j *job, rs *rowScorer) {
 	e := j.open.bind.(*features.Encoder)
 	out := &j.out
 	out.y, out.p, out.w, out.text = out.y[:0], out.p[:0], out.w[:0], out.text[:0]
+	rs.enc, rs.fail = e, j.fail
+	rs.done = func(row *features.Row, _ int, p float64) { s.done(e, row, p, out) }
 	for i := range j.block.Len() {
-		if err := j.block.Err(i); err != nil {
+		ok, err := s.wanted(j, e, i)
+		if err != nil {
+			rs.flush(&j.block) // so that bad rows come in order
 			j.fail(i, err)
-			continue
-		}
-		row := j.block.Row(i)
-		if s.sel != nil {
-			h, _, err := e.Hour(&row)
-			if err != nil {
-				j.fail(i, err)
-				continue
-			}
-			if !s.sel.Keep(features.RowKey{File: j.file, Row: j.block.First + int64(i)}, h) {
-				continue
-			}
-		}
-		if err := s.scoreRow(e, &row, ex, out); err != nil {
-			j.fail(i, err)
+		} else if ok {
+			rs.add(&j.block, i)
 		}
 	}
+	rs.flush(&j.block)
 }
 
-func (s *scoring) scoreRow(e *features.Encoder, row *features.Row, ex *features.Example, out *jobOutput) error {
-	y, err := e.Label(row)
-	if err != nil {
-		return err
+// wanted reports whether row i is selected, and what is wrong with it beside
+// its features.
+func (s *scoring) wanted(j *job, e *features.Encoder, i int) (bool, error) {
+	if err := j.block.Err(i); err != nil {
+		return false, err
 	}
-	if y < 0 && s.labels {
-		return e.NoLabel()
-	}
-	weight, weighted := 0.0, false
-	if s.labels { // weights are for judging
-		if weight, weighted, err = e.Weight(row); err != nil {
-			return err
+	row := j.block.Row(i)
+	if s.sel != nil {
+		h, _, err := e.Hour(&row)
+		if err != nil || !s.sel.Keep(features.RowKey{File: j.file, Row: j.block.First + int64(i)}, h) {
+			return false, err
 		}
 	}
-	if err := e.Encode(row, ex); err != nil {
-		return err
+	y, err := e.Label(&row)
+	if err == nil && s.labels {
+		if y < 0 {
+			return false, e.NoLabel()
+		}
+		_, _, err = e.Weight(&row) // weights are for judging
 	}
-	p := s.art.Model.Probability(ex)
+	return err == nil, err
+}
+
+// done keeps the result of a row, whose label and weight are good.
+func (s *scoring) done(e *features.Encoder, row *features.Row, p float64, out *jobOutput) {
+	y, _ := e.Label(row)
 	out.y, out.p = append(out.y, int8(y)), append(out.p, p)
-	if weighted {
-		out.w = append(out.w, weight)
+	if s.labels {
+		if w, weighted, _ := e.Weight(row); weighted {
+			out.w = append(out.w, w)
+		}
 	}
 	if s.out.wanted() {
 		out.text = appendPrediction(out.text, s.format, e.ID(row), y, p, p > s.art.Threshold)
 	}
-	return nil
 }
 
 var _ io.Writer = (*output)(nil)

@@ -66,7 +66,9 @@ func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), 
 	s.json = bound{names, enc, enc.Needs()}
 	return func() (Scorer, error) {
 		one := s
-		one.ex = a.Spec.NewExample()
+		one.ex, one.rows = a.Spec.NewExample(), newRowScorer(a.Model, a.Spec)
+		one.rows.done = func(row *features.Row, i int, p float64) { one.done(one.batch, one.rows.enc, row, i, p) }
+		one.rows.fail = func(i int, err error) { one.batch.Fail(i, keep(err)) }
 		return &one, nil
 	}, nil
 }
@@ -92,6 +94,8 @@ type modelScorer struct {
 
 	// What follows is this thread's own.
 	ex     *features.Example
+	rows   *rowScorer
+	batch  *Batch         // that rows are of
 	likely int            // of csv: that of the last CSV record that was odd
 	spare  features.Block // one odd record
 }
@@ -114,15 +118,17 @@ func (s *modelScorer) Score(b *Batch) {
 		}
 		b.Rows.Append(v, s.commaOf(v))
 	}
+	s.batch, s.rows.enc = b, with.enc
 	bad := b.Rows.Bad()
 	for i := range b.Records {
 		if bad && b.Rows.Err(i) != nil {
+			s.rows.flush(&b.Rows) // so that bad records come in order
 			s.odd(b, i)
 			continue
 		}
-		row := b.Rows.Row(i)
-		s.row(b, i, &row, with.enc)
+		s.rows.add(&b.Rows, i)
 	}
+	s.rows.flush(&b.Rows)
 }
 
 // commaOf gives what separates the fields of a record.
@@ -139,12 +145,17 @@ func (s *modelScorer) row(b *Batch, i int, r *features.Row, enc *features.Encode
 		b.Fail(i, keep(err))
 		return
 	}
+	s.done(b, enc, r, i, s.model.Probability(s.ex))
+}
+
+// done keeps the result of a row, unless its label is bad.
+func (s *modelScorer) done(b *Batch, enc *features.Encoder, r *features.Row, i int, p float64) {
 	y, err := enc.Label(r)
 	if err != nil {
 		b.Fail(i, keep(err))
 		return
 	}
-	b.IDs[i], b.Y[i], b.P[i] = enc.ID(r), int8(y), s.model.Probability(s.ex)
+	b.IDs[i], b.Y[i], b.P[i] = enc.ID(r), int8(y), p
 	b.Done(i)
 }
 
