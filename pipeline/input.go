@@ -168,7 +168,7 @@ func (in *Input) schema() (*features.Schema, error) {
 		for _, s := range features.Presets() {
 			names = append(names, s.Name)
 		}
-		return nil, fmt.Errorf("schema %q: want one of %s, or a YAML file", in.Schema, strings.Join(names, ", "))
+		return nil, &OptionError{Faults: []string{fmt.Sprintf("schema %q: want one of %s, or a YAML file", in.Schema, strings.Join(names, ", "))}}
 	}
 	if err != nil {
 		return nil, err
