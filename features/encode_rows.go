@@ -11,7 +11,7 @@ import "encoding/binary"
 // With a model of a hundred thousand values that is what a row costs most.
 func (e *Encoder) EncodeRows(b *Block, rows []int32, ex []*Example) (n int, err error) {
 	n = len(rows)
-	if e.more {
+	if len(e.slow) > 0 {
 		for i, row := range rows {
 			r := b.Row(int(row))
 			if err = e.encodeSlowly(&r, ex[i]); err != nil {
@@ -88,11 +88,9 @@ func (e *Encoder) encodeSlowly(r *Row, ex *Example) error {
 			return err
 		}
 	}
-	for i := range e.ops {
-		if o := &e.ops[i]; o.kind != opDict && o.kind != opHash {
-			if err := o.encode(i, r, ex); err != nil {
-				return err
-			}
+	for _, i := range e.slow {
+		if err := e.ops[i].encode(i, r, ex); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -52,9 +52,9 @@ type Encoder struct {
 	ops                     []op
 	id, label, time, weight int // columns; -1 where the layout has none
 	timeName, labelName     string
-	parts                   bool // any op takes a part of the time
-	more                    bool // any op is more than one look-up
-	width                   int  // of the layout
+	parts                   bool  // any op takes a part of the time
+	slow                    []int // the ops that are more than one look-up
+	width                   int   // of the layout
 }
 
 // op is a Field made ready for one layout.
@@ -102,7 +102,9 @@ func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
 		missing = append(missing, lost...)
 		e.ops = append(e.ops, o)
 		e.parts = e.parts || o.kind == opPart || o.parts
-		e.more = e.more || o.kind != opDict && o.kind != opHash
+		if o.kind != opDict && o.kind != opHash {
+			e.slow = append(e.slow, f)
+		}
 	}
 	if len(missing) > 0 {
 		return nil, WithHint(
