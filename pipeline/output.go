@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -152,10 +151,10 @@ func appendPrediction(dst []byte, format string, id []byte, y int, p float64, cl
 		dst = append(dst, `,"prediction":`...)
 		return append(dst, prediction, '}', '\n')
 	case formatKaggle:
-		dst = append(appendCSVField(dst, id), ',')
+		dst = append(appendCSV(dst, id), ',')
 		return append(strconv.AppendFloat(dst, p, 'g', -1, 64), '\n')
 	default:
-		dst = append(appendCSVField(dst, id), ',')
+		dst = append(appendCSV(dst, id), ',')
 		if y >= 0 {
 			dst = append(dst, byte('0'+y))
 		}
@@ -163,19 +162,4 @@ func appendPrediction(dst []byte, format string, id []byte, y int, p float64, cl
 		dst = strconv.AppendFloat(dst, p, 'g', -1, 64)
 		return append(dst, ',', prediction, '\n')
 	}
-}
-
-// appendCSVField appends v, quoted where RFC 4180 wants it.
-func appendCSVField(dst, v []byte) []byte {
-	if bytes.IndexByte(v, '"') < 0 && !bytes.ContainsAny(v, ",\r\n") {
-		return append(dst, v...)
-	}
-	dst = append(dst, '"')
-	for _, c := range v {
-		if c == '"' {
-			dst = append(dst, '"')
-		}
-		dst = append(dst, c)
-	}
-	return append(dst, '"')
 }
