@@ -118,33 +118,29 @@ func (o *PlanOptions) validate() (faults []string) {
 }
 
 // defaultColumns are the layout's categories and numbers and, of its time, the
-// default parts, in the order of the layout.
+// default parts.
 func defaultColumns(s *Schema, layout Layout) []string {
-	var names []string
-	for _, name := range layout {
-		switch s.Kind(name) {
-		case Category, Number:
-			names = append(names, name)
-		case Time:
-			for _, p := range defaultParts {
-				names = append(names, string(p))
-			}
-		}
-	}
-	return names
+	return columnsOf(s, layout, func(string) []Part { return defaultParts })
 }
 
 // usableColumns are all that Include may name: the time as a whole too, as a
 // category.
 func usableColumns(s *Schema, layout Layout) []string {
+	return columnsOf(s, layout, func(name string) []Part {
+		return append([]Part{Part(name)}, timeParts[1:]...)
+	})
+}
+
+// columnsOf are the layout's categories and numbers, in its order, with what
+// ofTime gives in the place of its time.
+func columnsOf(s *Schema, layout Layout, ofTime func(name string) []Part) []string {
 	var names []string
 	for _, name := range layout {
 		switch s.Kind(name) {
 		case Category, Number:
 			names = append(names, name)
 		case Time:
-			names = append(names, name)
-			for _, p := range timeParts[1:] {
+			for _, p := range ofTime(name) {
 				names = append(names, string(p))
 			}
 		}
