@@ -4,7 +4,12 @@
 package models
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 
 	"ctr/features"
 )
@@ -46,22 +51,36 @@ type Options struct {
 	Threads int    // default all cores; never changes the result
 
 	L1       *float64 // lr: ‖w‖₁ weight beside the sum of losses
-	L2       *float64 // lr: ½‖w‖² weight beside the sum of losses (1/C of scikit-learn)
-	MeanLoss bool     // lr: L1 and L2 stand beside the mean loss instead of the sum
+	L2       *float64 // lr: ½‖w‖² weight beside the sum of losses (1/C of scikit-learn); gbdt: of a leaf's value; fm, ffm: a row's
+	MeanLoss bool     `flag:"mean-loss"` // lr: L1 and L2 stand beside the mean loss instead of the sum
 	// Standardize penalises weights in units of each column's standard
 	// deviation (sample, n-1), as Spark's standardization = true does.
 	Standardize bool    // lr
-	Solver      string  // lr: "newton" or "lbfgs"; "" takes the faster
-	MaxIter     int     // lr: iterations
+	Solver      string  // lr: "newton", "lbfgs" or "ftrl"; "" takes the faster of the first two
+	MaxIter     int     `flag:"max-iter"` // lr: iterations
 	Tol         float64 // lr: stop where the relative fall of the objective or the gradient says so
 
-	Trees     int      // rf
-	Depth     int      // dt, rf
-	Leaves    int      // dt, rf: at most so many
-	MinLeaf   int      // dt, rf: training rows a leaf
-	RowShare  *float64 // rf: share of rows a tree sees
-	ColShare  *float64 // rf: share of columns a split (rf) looks at
+	// WarmStart, where not nil, is a model of the same Spec to go on from.
+	WarmStart Model    `flag:"warm-start" json:"-"`
+	Alpha     *float64 // lr by ftrl: the step size of a coordinate
+	Beta      *float64 // lr by ftrl: added to the root of a coordinate's squared gradients
+	Passes    int      // lr by ftrl, fm, ffm: times that the rows are gone through, at most
+	LockFree  bool     `flag:"lock-free"` // lr by ftrl, fm, ffm: threads share weights unguarded: faster, never the same twice
+
+	Trees     int      // rf, gbdt
+	Depth     int      // dt, rf, gbdt
+	Leaves    int      // dt, rf, gbdt: at most so many
+	MinLeaf   int      `flag:"min-leaf"`     // dt, rf, gbdt: training rows a leaf
+	RowShare  *float64 `flag:"row-share"`    // rf, gbdt: share of rows a tree sees
+	ColShare  *float64 `flag:"column-share"` // rf: share of columns a split looks at; gbdt: that a tree looks at
 	Bootstrap *bool    // rf: with replacement
+	CatSmooth *float64 `flag:"cat-smooth"` // gbdt: rows of the average that a category's gradient is smoothed by
+
+	LearnRate  *float64 `flag:"learning-rate"` // gbdt: shrinkage of a tree; fm, ffm: AdaGrad's step
+	EarlyStop  *int64   `flag:"early-stop"`    // gbdt: trees, fm, ffm: passes without a gain on the last rows by time; 0 = never stop early
+	ValidShare *float64 `flag:"valid-share"`   // gbdt, fm, ffm: share of the training rows, the last by time, kept for EarlyStop
+	Factors    int      // fm, ffm: k, the length of a vector
+	SlotBits   int      `flag:"slot-bits"` // fm, ffm: 2^SlotBits slots in a field's table at most
 }
 
 // Progress is told how far a long piece of work is: done of total units (0 =
@@ -84,4 +103,42 @@ type Algorithm struct {
 	Title string // "logistic regression"
 	Train Trainer
 	Load  Loader
+	// Reads names the fields of Options that mean something to the algorithm,
+	// beside Seed and Threads. Meaningless reports the others.
+	Reads []string
+}
+
+// reads reports whether the algorithm reads the field of Options of that name.
+func (a *Algorithm) reads(field string) bool {
+	return field == "Seed" || field == "Threads" || slices.Contains(a.Reads, field)
+}
+
+// Meaningless reports the settings of o that none of the algorithms reads, as
+// the flags that set them are named, each with the algorithms that do.
+func Meaningless(o Options, of ...Algorithm) (faults []string) {
+	v := reflect.ValueOf(o)
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		reads := func(a Algorithm) bool { return a.reads(field.Name) }
+		if v.Field(i).IsZero() || slices.ContainsFunc(of, reads) {
+			continue
+		}
+		name := cmp.Or(field.Tag.Get("flag"), strings.ToLower(field.Name))
+		var readers []string
+		for _, a := range algorithms {
+			if reads(a) {
+				readers = append(readers, a.Name)
+			}
+		}
+		faults = append(faults, fmt.Sprintf("%s: means nothing to %s: it is a setting of %s", name, namesOf(of), strings.Join(readers, ", ")))
+	}
+	return faults
+}
+
+func namesOf(list []Algorithm) string {
+	names := make([]string, len(list))
+	for i, a := range list {
+		names[i] = a.Name
+	}
+	return strings.Join(names, ", ")
 }

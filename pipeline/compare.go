@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"ctr/models"
 	"ctr/models/metrics"
 	"ctr/models/reference"
 )
@@ -21,16 +20,9 @@ func Compare(ctx context.Context, algos []string, baseline string, o TrainOption
 	if err != nil {
 		return nil, err
 	}
-	if faults := o.validate(); len(faults) > 0 {
-		return nil, &OptionError{Faults: faults}
-	}
-	var list []models.Algorithm
-	for _, name := range algos {
-		a, err := o.check(name)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, a)
+	list, err := o.check(algos...)
+	if err != nil {
+		return nil, err
 	}
 	if baseline != "" && baseline != BaselineGolearn {
 		return nil, &OptionError{Faults: []string{fmt.Sprintf("baseline %q: want %s", baseline, BaselineGolearn)}}

@@ -42,6 +42,9 @@ func (o *TrainOptions) applyPreset() ([]string, error) {
 		set(&o.Algo, "lr")
 		columns("site_domain", "site_id", "app_category", "app_domain", "site_category", "C16", "C21", "app_id",
 			"C18", "device_type", "banner_pos", "device_model", "device_conn_type", "C17", "device_id", "C19")
+		if o.Algo != "lr" {
+			break
+		}
 		o.Model.Standardize, o.Model.MeanLoss = true, true
 		if o.Model.L2 == nil {
 			o.Model.L2 = ptr(0.001)
@@ -52,7 +55,7 @@ func (o *TrainOptions) applyPreset() ([]string, error) {
 	case PresetReplacedDT:
 		set(&o.Algo, "dt")
 		columns("device_id", "device_model", "hour_time", "site_id", "app_id", "day", "dayofweek", "C17")
-		if o.Model.Depth == 0 {
+		if o.Model.Depth == 0 && o.Algo == "dt" {
 			o.Model.Depth = 14
 		}
 	default:

@@ -13,9 +13,7 @@ import (
 
 	"ctr/features"
 	"ctr/models"
-	_ "ctr/models/linear" // registers lr
 	"ctr/models/metrics"
-	_ "ctr/models/trees" // registers dt and rf
 )
 
 // Train reads rows once, learns their Spec, fits a model to the training part,
@@ -28,10 +26,11 @@ func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, err
 	if err != nil {
 		return nil, err
 	}
-	algo, err := o.check(o.Algo)
+	algos, err := o.check(o.Algo)
 	if err != nil {
 		return nil, err
 	}
+	algo := algos[0]
 	p, err := o.prepare(ctx, caps, obs)
 	if err != nil {
 		return nil, err
@@ -52,17 +51,26 @@ func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, err
 	}, nil
 }
 
-// check validates the options and finds the algorithm before anything is read.
-func (o *TrainOptions) check(algo string) (models.Algorithm, error) {
+// check validates the options and finds the algorithms before anything is
+// read.
+func (o *TrainOptions) check(algos ...string) ([]models.Algorithm, error) {
 	faults := o.validate()
-	a, err := models.Lookup(algo)
-	if err != nil {
-		faults = append(faults, err.Error())
+	var list []models.Algorithm
+	for _, name := range algos {
+		a, err := models.Lookup(name)
+		if err != nil {
+			faults = append(faults, err.Error())
+			continue
+		}
+		list = append(list, a)
+	}
+	if len(list) > 0 {
+		faults = append(faults, models.Meaningless(o.Model, list...)...)
 	}
 	if len(faults) > 0 {
-		return a, &OptionError{Faults: faults}
+		return nil, &OptionError{Faults: faults}
 	}
-	return a, nil
+	return list, nil
 }
 
 func (o *TrainOptions) validate() (faults []string) {

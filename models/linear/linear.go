@@ -16,7 +16,10 @@ import (
 const Algo = "lr"
 
 func init() {
-	models.Register(models.Algorithm{Name: Algo, Title: "logistic regression", Train: Train, Load: Load})
+	models.Register(models.Algorithm{
+		Name: Algo, Title: "logistic regression", Train: Train, Load: Load,
+		Reads: []string{"L1", "L2", "MeanLoss", "Standardize", "Solver", "MaxIter", "Tol"},
+	})
 }
 
 // A Num field whose Values is set has Size weights like any other, and uses

@@ -22,8 +22,14 @@ import (
 )
 
 func init() {
-	models.Register(models.Algorithm{Name: "dt", Title: "decision tree", Train: TrainTree, Load: loader("dt")})
-	models.Register(models.Algorithm{Name: "rf", Title: "random forest", Train: TrainForest, Load: loader("rf")})
+	models.Register(models.Algorithm{
+		Name: "dt", Title: "decision tree", Train: TrainTree, Load: loader("dt"),
+		Reads: []string{"Depth", "Leaves", "MinLeaf"},
+	})
+	models.Register(models.Algorithm{
+		Name: "rf", Title: "random forest", Train: TrainForest, Load: loader("rf"),
+		Reads: []string{"Trees", "Depth", "Leaves", "MinLeaf", "RowShare", "ColShare", "Bootstrap"},
+	})
 }
 
 // TrainTree fits one tree to all rows and columns of t. Of o it reads Depth

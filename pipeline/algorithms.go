@@ -1,0 +1,7 @@
+package pipeline
+
+// Each family registers its algorithms.
+import (
+	_ "ctr/models/linear"
+	_ "ctr/models/trees"
+)
