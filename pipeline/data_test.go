@@ -81,15 +81,17 @@ func TestCompareIsTrain(t *testing.T) {
 		t.Fatalf("table %+v, want rf, lr and golearn with a warning", table)
 	}
 	for i, algo := range []string{"rf", "lr"} {
-		o.Algo = algo
-		r := train(t, o)
+		one := o
+		one.Algo = algo
+		one.settle()
+		r := train(t, one)
 		if table[i].Algo != algo {
 			t.Errorf("row %d: %s, want %s", i, table[i].Algo, algo)
 		}
 		same(t, algo+" train", &table[i].Train, &r.Train)
 		same(t, algo+" test", table[i].Test, r.Test)
 	}
-	o.Split = "none"
+	o.Split, o.Model.Trees = "none", 0
 	table, err = Compare(context.Background(), []string{"dt"}, BaselineGolearn, o, nil)
 	if err != nil || table[0].Test != nil || table[1].Test != nil {
 		t.Errorf("%v: %+v, want no test figures", err, table)
@@ -109,4 +111,12 @@ func TestCompareRefuses(t *testing.T) {
 	f(`baseline "y": want golearn`, TrainOptions{}, "y", "lr")
 	f("max-bad -1: want 0 or more", TrainOptions{Input: Input{MaxBad: -1}}, "")
 	f("test-fraction", TrainOptions{TestFraction: math.Inf(1)}, BaselineGolearn)
+}
+
+// settle takes away the settings of o.Model that mean nothing to its
+// algorithm, for tests that go over several.
+func (o *TrainOptions) settle() {
+	if o.Algo != "rf" {
+		o.Model.Trees = 0
+	}
 }

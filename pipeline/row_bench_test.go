@@ -31,6 +31,7 @@ func newRowPath(tb testing.TB, algo string, rows int64) *rowPath {
 	o := TrainOptions{Algo: algo, Split: "none"}
 	o.Files = []string{path}
 	o.Model.Trees = 20
+	o.settle()
 	r := train(tb, o)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -181,6 +182,7 @@ func TestProbabilitiesAreProbability(t *testing.T) {
 			for _, bits := range []int{0, 20} {
 				o := TrainOptions{Algo: algo, Split: "none", Bits: bits}
 				o.Files, o.Model.Trees = []string{path}, 9
+				o.settle()
 				sameAlone(t, o)
 			}
 		}

@@ -120,6 +120,7 @@ func TestTrainIsDeterministic(t *testing.T) {
 			o.Files = []string{synthetic(t, dir, "rows.csv", 2500, 5)}
 			o.Threads, o.Rows = threads, 2000
 			o.Model.Trees = 7
+			o.settle()
 			train(t, o)
 			text, err := os.ReadFile(o.Out)
 			if err != nil {
