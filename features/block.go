@@ -44,6 +44,8 @@ type Block struct {
 	// quotedNames are the layout's names in quotes; "" for those that JSON
 	// would escape. Set with keys.
 	quotedNames []string
+
+	cached cachedRows // where the rows come from a cache
 }
 
 // A bound is where a field lies in data: its start in the low half, its end
@@ -81,7 +83,8 @@ func (b *Block) Row(i int) Row {
 }
 
 // Raw gives the text of row i as its source had it, without the line end. A
-// row longer than ReaderOptions.MaxRow is cut to that length.
+// row longer than ReaderOptions.MaxRow is cut to that length. Of a row from a
+// cache it is the text of the fields, with nothing between them.
 func (b *Block) Raw(i int) []byte {
 	r := b.rows[i]
 	return b.data[r.start:r.end:r.end]
@@ -89,7 +92,12 @@ func (b *Block) Raw(i int) []byte {
 
 // Line gives the line of its file on which row i begins, from 1; 0 where the
 // rows did not come from a file.
-func (b *Block) Line(i int) int64 { return b.rows[i].line }
+func (b *Block) Line(i int) int64 {
+	if b.Cached() {
+		return b.cached.line(i)
+	}
+	return b.rows[i].line
+}
 
 // Err says why row i could not be split into fields, or nil. It is a
 // *RowError.
@@ -132,7 +140,7 @@ func (b *Block) clear(layout Layout, name string) {
 	b.bounds, b.rows = b.bounds[:0], b.rows[:0]
 	clear(b.errs) // so that their errors can be collected
 	b.errs = b.errs[:0]
-	b.quoted = false
+	b.quoted, b.cached = false, cachedRows{}
 }
 
 // sameLayout reports whether a and b are the same slice, which is how the

@@ -392,9 +392,18 @@ func (e *Encoder) Weight(r *Row) (w float64, ok bool, err error) {
 		return 1, false, nil
 	}
 	v := r.Field(e.weight)
-	w, ok = ParseNumber(v)
-	if !ok || !(w > 0) || math.IsInf(w, 0) {
+	if w, ok = goodWeight(v); !ok {
 		return 0, false, &RowError{Column: e.spec.Schema.Find(Weight), Value: v, Msg: "want a number above 0"}
 	}
 	return w, true, nil
+}
+
+// goodWeight reads a weight: a finite number above 0. It gives 0 for anything
+// else.
+func goodWeight(v []byte) (w float64, ok bool) {
+	w, ok = ParseNumber(v)
+	if !ok || !(w > 0) || math.IsInf(w, 0) {
+		return 0, false
+	}
+	return w, true
 }

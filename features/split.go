@@ -19,6 +19,10 @@ func (b *Block) Split() {
 		return
 	}
 	b.pending = false
+	if b.Cached() {
+		b.splitCached()
+		return
+	}
 	b.bounds = resize(b.bounds, len(b.rows)*b.width)
 	text := b.data[:b.text]
 	if b.quoted || b.Bad() || !b.splitWhole() {
