@@ -65,6 +65,8 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "shared":
 				return exists(filepath.Join(shared, "data", "avazu-34h.csv")), nil
+			case "race":
+				return raceDetector, nil
 			case "root":
 				return os.Getuid() == 0, nil
 			case "devfull":

@@ -42,9 +42,16 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			optionalFloatFlag(&m.L1, 0, 1e308, "l1", "`WEIGHT` of ‖w‖₁ beside the sum of losses"),
 			boolFlag(&m.MeanLoss, "mean-loss", "l1 and l2 stand beside the mean of losses instead"),
 			boolFlag(&m.Standardize, "standardize", "penalise weights in units of each column's standard deviation, as Spark does"),
-			choiceFlag(&m.Solver, "solver", "`NAME` of the way to the minimum: newton or lbfgs; the faster by default", "newton", "lbfgs"),
+			choiceFlag(&m.Solver, "solver", "`NAME` of the way to the minimum: newton or lbfgs, the faster by default, or ftrl, which learns online while it reads", "newton", "lbfgs", "ftrl"),
 			wholeFlag(&m.MaxIter, 0, "max-iter", "at most `N` iterations"),
 			floatFlag(&m.Tol, 0, 1, "tol", "stop where the relative change is below `X`"),
+		),
+		group("Online (lr --solver ftrl)",
+			optionalFloatFlag(&m.Alpha, 1e-9, 1e15, "alpha", "the step `SIZE` of a weight (default 0.08)"),
+			optionalFloatFlag(&m.Beta, 1e-9, 1e15, "beta", "`X` that the step is slowed down by from the start (default 1)"),
+			shareFlag(&o.KeepNegatives, "keep-negatives", "learn from this `SHARE` of the rows without a click; probabilities are corrected"),
+			wholeFlag(&o.Window, 0, "window", "print the progressive log loss every `N` rows; at 1,000, 2,000, 4,000 … by default"),
+			stringFlag(&o.WarmStart, "warm-start", "go on from the `MODEL` that was learned online before"),
 		),
 		group("Trees (dt, rf, gbdt)",
 			wholeFlag(&m.Trees, 0, "trees", "`N` trees of a forest or of boosting"),
@@ -100,6 +107,8 @@ func trainCommand(s *stdio) *cli.Command {
 		UsageText: `ctr train train.csv --algo lr
 			ctr train --algo rf --trees 200 part-*.csv.gz
 			ctr train train.csv --cross site_id,app_id --out pairs.ctr
+			ctr train train.csv --solver ftrl --lock-free   (one pass, while reading)
+			ctr train friday.csv --solver ftrl --warm-start thursday.ctr
 			zcat logs.csv.gz | ctr train - --json
 			ctr train                      (on built-in synthetic rows)`,
 		Description: "DATA is CSV or TSV, with or without a header, plain, .gz or .zst; several files, globs, or - for standard input. Without DATA, ctr trains on built-in synthetic rows.\n\nThe last 30 % of the hours are held out, and the model is judged on them. The model file records which rows these are, so that ctr evaluate alone judges the same. The same data, flags and seed give the same file, byte for byte. An existing model is replaced once the new one is complete.",
@@ -169,6 +178,9 @@ func trainedOn(o *pipeline.TrainOptions, r *pipeline.TrainResult) string {
 func printTrain(s *stdio, o *pipeline.TrainOptions, r *pipeline.TrainResult) {
 	fmt.Fprintf(s.out, "%s, trained on %s in %s\n\n", algoTitle(r.Algo), trainedOn(o, r), seconds(r.Seconds))
 	parts := []judged{{"train", r.Train}}
+	if r.Progressive != nil {
+		parts[0].heading = "progressive" // each row predicted before it was learned from
+	}
 	if r.Test != nil {
 		parts = append(parts, judged{"test", *r.Test})
 	}

@@ -65,6 +65,8 @@ type op struct {
 	mask  uint32
 	dict  *Dictionary
 	field *Field
+	// offset is where the field's codes begin in a table of all codes
+	offset uint32
 	// cap's number and its text
 	limit   float64
 	capped  bool
@@ -97,8 +99,13 @@ func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
 	e.id, e.label, e.time, e.weight = at(ID), at(Label), at(Time), at(Weight)
 	e.timeName, e.labelName = s.Schema.Find(Time), s.Schema.Find(Label)
 	var missing []string
+	offsets := make([]int, len(s.Fields))
+	if s.fitted() {
+		offsets, _ = s.Offsets()
+	}
 	for f := range s.Fields {
 		o, lost := s.op(f, layout)
+		o.offset = uint32(offsets[f])
 		missing = append(missing, lost...)
 		e.ops = append(e.ops, o)
 		e.parts = e.parts || o.kind == opPart || o.parts
@@ -112,40 +119,6 @@ func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
 			"the model was trained on other columns; `ctr inspect` lists them, and --columns names those of rows without a header")
 	}
 	return e, nil
-}
-
-// timeParts are the parts of a time, by the number that stands for them.
-var timeParts = [...]Part{Whole, HourTime, Day, DayOfWeek, Month}
-
-// partIndex gives the number of the part name, 0 where it is none.
-func partIndex(name string) int {
-	for i := 1; i < len(timeParts); i++ {
-		if string(timeParts[i]) == name {
-			return i
-		}
-	}
-	return 0
-}
-
-// part gives the number of the part of the time that name stands for where no
-// column of the schema has that name, else 0.
-func (s *Schema) part(name string) int {
-	if s.Kind(name) != Ignore {
-		return 0
-	}
-	return partIndex(name)
-}
-
-func unique(names []string) []string {
-	var out []string
-	seen := map[string]bool{}
-	for _, n := range names {
-		if !seen[n] {
-			seen[n] = true
-			out = append(out, n)
-		}
-	}
-	return out
 }
 
 // op makes field f ready and gives the names of the columns it lacks.

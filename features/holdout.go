@@ -102,3 +102,8 @@ func (s *Selection) Keep(k RowKey, h Hour) bool {
 
 // sampleHash orders rows for sampling: those with the smallest are taken.
 func (k RowKey) sampleHash(seed uint64) uint64 { return k.hash(seed ^ 0x5a3b1e) }
+
+// Drawn reports whether a row is among the share of them that seed draws.
+func (k RowKey) Drawn(seed uint64, share float64) bool {
+	return float64(k.hash(seed^0xd0a17)>>11) < share*(1<<53)
+}

@@ -190,3 +190,14 @@ func (p *Plan) bins(rows int) int {
 	}
 	return min(max(rows/500, 16), 64)
 }
+
+// Spec gives the Spec of a plan that needs no look at the rows: every field is
+// hashed and none is capped. ok is false for any other.
+func (p *Plan) Spec() (s *Spec, ok bool) {
+	for i, f := range p.Fields {
+		if f.Type != Hash || p.caps[i] {
+			return nil, false
+		}
+	}
+	return &Spec{Schema: *p.Schema, Fields: slices.Clone(p.Fields), Bits: p.Bits}, true
+}

@@ -106,3 +106,13 @@ func (s *Spec) Offsets() (offsets []int, total int) {
 	}
 	return offsets, total
 }
+
+// fitted reports whether all dictionaries are there.
+func (s *Spec) fitted() bool {
+	for f := range s.Fields {
+		if s.Fields[f].Type == Dict && s.Fields[f].Dict == nil {
+			return false
+		}
+	}
+	return true
+}

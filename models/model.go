@@ -64,6 +64,7 @@ type Options struct {
 	WarmStart Model    `flag:"warm-start" json:"-"`
 	Alpha     *float64 // lr by ftrl: the step size of a coordinate
 	Beta      *float64 // lr by ftrl: added to the root of a coordinate's squared gradients
+	Admit     int      `flag:"min-count"` // lr by ftrl: times that a hashed value must be seen before it is learned
 	Passes    int      // lr by ftrl, fm, ffm: times that the rows are gone through, at most
 	LockFree  bool     `flag:"lock-free"` // lr by ftrl, fm, ffm: threads share weights unguarded: faster, never the same twice
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type source struct {
 	path  string // "" where it is no file
 	synth *SynthSource
 	stdin io.Reader
+	spool string // the file that standard input was copied to; "" = it was not
 }
 
 // SynthSource is built-in rows: what `ctr synth` writes with these settings.
@@ -48,14 +50,14 @@ func (s *source) open(ctx context.Context, threads int) (*stream, error) {
 	case s.synth != nil:
 		r := synth.NewReader(ctx, synth.Options{Rows: s.synth.Rows, Seed: s.synth.Seed, Threads: threads})
 		return &stream{Reader: r, pos: func() int64 { return 0 }, close: r.Close}, nil
-	case s.stdin != nil:
+	case s.stdin != nil && s.spool == "":
 		in, err := features.OpenStdin(s.stdin)
 		if err != nil {
 			return nil, err
 		}
 		return &stream{Reader: in, pos: in.Pos, close: in.Close}, nil
 	default:
-		in, err := features.Open(s.path)
+		in, err := features.Open(cmp.Or(s.spool, s.path))
 		if err != nil {
 			return nil, err
 		}

@@ -72,10 +72,21 @@ type TrainOptions struct {
 	CostFP, CostFN float64
 	// Weight is the column of row weights; "" = the schema's, if any.
 	Weight string
+	// KeepNegatives, where not nil, is the share of rows without a click that
+	// online learning looks at; probabilities are corrected for it.
+	KeepNegatives *float64
+	// Window is how many rows there are between two lines of the progressive
+	// log loss of online learning; 0 = 1,000, 2,000, 4,000 and so on.
+	Window int64
+	// WarmStart, where not "", is a model file to go on from: one that online
+	// learning wrote. Its features are taken as they are.
+	WarmStart string
 	// Out is where the model is written; "" = nowhere.
 	Out string
 	// Model has the settings of the algorithm.
 	Model models.Options
+
+	warmed *models.Artifact // of WarmStart
 }
 
 // TrainResult is what Train did. Its JSON is the command's.
@@ -86,11 +97,22 @@ type TrainResult struct {
 	Seconds   float64          `json:"seconds"`
 	Train     metrics.Metrics  `json:"train"`
 	Test      *metrics.Metrics `json:"test,omitempty"`
+	// Progressive is how the log loss went while rows were learned from
+	// online, each predicted first. Train is then of these predictions.
+	Progressive []ProgressPoint `json:"progressive,omitempty"`
 
 	// Artifact is the model as it was (or would be) written.
 	Artifact *models.Artifact `json:"-"`
 	// Times says how long each stage took.
 	Times map[Stage]time.Duration `json:"-"`
+}
+
+// ProgressPoint is the log loss of rows that were predicted before they were
+// learned from: of all so far, and of those since the point before.
+type ProgressPoint struct {
+	Rows    int     `json:"rows"`
+	LogLoss float64 `json:"log_loss"`
+	Window  float64 `json:"window_log_loss"`
 }
 
 // RowCounts says how many rows went where.

@@ -20,6 +20,7 @@ type job struct {
 	file  int
 	open  *opened
 	out   jobOutput
+	learn learnable
 	bad   []error // of rows that were passed over
 	done  chan struct{}
 }

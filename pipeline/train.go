@@ -26,11 +26,15 @@ func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, err
 	if err != nil {
 		return nil, err
 	}
+	o.settleOnline()
 	algos, err := o.check(o.Algo)
 	if err != nil {
 		return nil, err
 	}
 	algo := algos[0]
+	if o.online() {
+		return o.trainOnline(ctx, caps, algo, obs)
+	}
 	p, err := o.prepare(ctx, caps, obs)
 	if err != nil {
 		return nil, err
@@ -84,6 +88,7 @@ func (o *TrainOptions) validate() (faults []string) {
 	if !(o.CostFP >= 0 && o.CostFN >= 0) {
 		faults = append(faults, fmt.Sprintf("costs %v and %v: want 0 or more", o.CostFP, o.CostFN))
 	}
+	faults = append(faults, o.onlineFaults()...)
 	if _, _, err := parseThreshold(o.Threshold); err != nil {
 		faults = append(faults, err.Error())
 	}
@@ -118,17 +123,9 @@ type prepared struct {
 
 // prepare reads the rows and divides them.
 func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer) (*prepared, error) {
-	sources, err := o.sources()
+	sources, err := o.trainSources()
 	if err != nil {
 		return nil, err
-	}
-	if len(sources) == 0 {
-		sources = []source{{name: "synthetic rows", synth: &SynthSource{Rows: BuiltinRows, Seed: BuiltinSeed}}}
-	}
-	if o.Out != "" {
-		if err := cmp.Or(notRead(o.Out, sources), writable(o.Out)); err != nil {
-			return nil, err
-		}
 	}
 	p := &prepared{name: sources[0].name}
 	c := &collecting{o: o, caps: caps}
@@ -161,6 +158,24 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	}
 	p.describe(o, sources, r)
 	return p, p.trainable()
+}
+
+// trainSources gives the rows to learn from, the built-in ones where none are
+// named.
+func (o *TrainOptions) trainSources() ([]source, error) {
+	sources, err := o.sources()
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 0 {
+		sources = []source{{name: "synthetic rows", synth: &SynthSource{Rows: BuiltinRows, Seed: BuiltinSeed}}}
+	}
+	if o.Out != "" {
+		if err := cmp.Or(notRead(o.Out, sources), writable(o.Out)); err != nil {
+			return nil, err
+		}
+	}
+	return sources, nil
 }
 
 // split decides how to divide, telling why where it was not said.
@@ -230,42 +245,55 @@ type collecting struct {
 // holds the others to it.
 func (c *collecting) layout(op *opened, name string) error {
 	if c.c != nil {
-		if !slices.Equal(c.first, op.layout) {
-			return fmt.Errorf("%s: columns %v: want those of the first file, %v", name, []string(op.layout), []string(c.first))
-		}
-		return nil
+		return sameLayout(c.first, op.layout, name)
 	}
-	if op.schema == nil {
-		return features.WithHint(fmt.Errorf("%s: columns %v: want those of a known schema", name, []string(op.layout)),
-			"say what the columns are with --schema: avazu, criteo or a YAML file")
-	}
-	schema := *op.schema
-	if w := c.o.Weight; w != "" {
-		if op.layout.Index(w) < 0 {
-			return fmt.Errorf("%s: no column %s to weigh rows by", name, w)
-		}
-		schema.Columns = reweigh(schema.Columns, w)
-	}
-	label := schema.Find(features.Label)
-	if label == "" {
-		return fmt.Errorf("schema %s: no label column", schema.Name)
-	}
-	if op.layout.Index(label) < 0 {
-		return features.WithHint(fmt.Errorf("%s: no column %s: want the label, 0 or 1", name, label),
-			"rows without a label can be scored, not learned from: ctr score FILE")
-	}
-	plan, err := features.NewPlan(&schema, op.layout, c.o.planOptions(c.caps))
+	plan, err := c.plan(op, name)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	c.first, c.timed = slices.Clone(op.layout), schema.Find(features.Time) != "" && op.layout.Index(schema.Find(features.Time)) >= 0
-	if !c.timed && (c.since != nil || c.until != nil || c.o.Split == "time") {
-		return fmt.Errorf("%s: no time column: want one for --split time, --since and --until", name)
+		return err
 	}
 	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{
 		Sample: c.o.Rows, Seed: c.o.Seed, Since: c.since, Until: c.until,
 	})
 	return err
+}
+
+func sameLayout(first, layout features.Layout, name string) error {
+	if !slices.Equal(first, layout) {
+		return fmt.Errorf("%s: columns %v: want those of the first file, %v", name, []string(layout), []string(first))
+	}
+	return nil
+}
+
+// plan decides what to learn of the first source's columns.
+func (c *collecting) plan(op *opened, name string) (*features.Plan, error) {
+	if op.schema == nil {
+		return nil, features.WithHint(fmt.Errorf("%s: columns %v: want those of a known schema", name, []string(op.layout)),
+			"say what the columns are with --schema: avazu, criteo or a YAML file")
+	}
+	schema := *op.schema
+	if w := c.o.Weight; w != "" {
+		if op.layout.Index(w) < 0 {
+			return nil, fmt.Errorf("%s: no column %s to weigh rows by", name, w)
+		}
+		schema.Columns = reweigh(schema.Columns, w)
+	}
+	label := schema.Find(features.Label)
+	if label == "" {
+		return nil, fmt.Errorf("schema %s: no label column", schema.Name)
+	}
+	if op.layout.Index(label) < 0 {
+		return nil, features.WithHint(fmt.Errorf("%s: no column %s: want the label, 0 or 1", name, label),
+			"rows without a label can be scored, not learned from: ctr score FILE")
+	}
+	plan, err := features.NewPlan(&schema, op.layout, c.o.planOptions(c.caps))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c.first, c.timed = slices.Clone(op.layout), schema.Find(features.Time) != "" && op.layout.Index(schema.Find(features.Time)) >= 0
+	if !c.timed && (c.since != nil || c.until != nil || c.o.Split == "time") {
+		return nil, fmt.Errorf("%s: no time column: want one for --split time, --since and --until", name)
+	}
+	return plan, nil
 }
 
 // reweigh makes the column name the only weight.

@@ -18,7 +18,7 @@ const Algo = "lr"
 func init() {
 	models.Register(models.Algorithm{
 		Name: Algo, Title: "logistic regression", Train: Train, Load: Load,
-		Reads: []string{"L1", "L2", "MeanLoss", "Standardize", "Solver", "MaxIter", "Tol"},
+		Reads: []string{"L1", "L2", "MeanLoss", "Standardize", "Solver", "MaxIter", "Tol", "WarmStart", "Alpha", "Beta", "Admit", "Passes", "LockFree"},
 	})
 }
 
@@ -38,6 +38,7 @@ type Model struct {
 	fields  []field
 	offsets []int
 	report  Report
+	online  *online // what FTRL goes on from; nil for the batch solvers
 }
 
 // field is what a Model needs to know of a field.

@@ -42,7 +42,13 @@ type stored struct {
 // scale of 0 means 1; (v - mean)/scale is cut to ±1e100. Hashed fields share
 // one range of weights.
 func (m *Model) Save(f *models.File) error {
-	if err := f.PutF64(tensorWeights, nil, m.weights); err != nil {
+	var err error
+	if m.online != nil {
+		err = m.online.save(f, m.weights)
+	} else {
+		err = f.PutF64(tensorWeights, nil, m.weights)
+	}
+	if err != nil {
 		return err
 	}
 	if err := f.PutF64(tensorBias, nil, []float64{m.bias}); err != nil {
@@ -59,7 +65,14 @@ func (m *Model) Save(f *models.File) error {
 // spec's and weights that are not finite.
 func Load(f *models.File, spec *features.Spec) (models.Model, error) {
 	offsets, total := spec.Offsets()
-	weights, err := f.F64Vec(tensorWeights, total)
+	var weights []float64
+	var on *online
+	var err error
+	if f.Has(tensorIndex) {
+		on, weights, err = loadOnline(f, total)
+	} else {
+		weights, err = f.F64Vec(tensorWeights, total)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +93,10 @@ func Load(f *models.File, spec *features.Spec) (models.Model, error) {
 	if !slices.Equal(s.Offsets, offsets) {
 		return nil, fmt.Errorf("settings: offsets: want those of the spec's fields")
 	}
-	return newModel(spec, weights, bias[0], Report{
+	m := newModel(spec, weights, bias[0], Report{
 		Iterations: s.Iterations, Passes: s.Passes, Converged: s.Converged,
 		Objective: s.Objective, LogLoss: s.LogLoss, Gradient: s.Gradient,
-	}), nil
+	})
+	m.online = on
+	return m, nil
 }

@@ -126,12 +126,15 @@ func Train(ctx context.Context, t *features.Table, o models.Options, progress mo
 
 // Fit is Train with the concrete type of the model.
 func Fit(ctx context.Context, t *features.Table, o models.Options, progress models.Progress) (*Model, error) {
+	if t.Rows == 0 {
+		return nil, fmt.Errorf("lr: 0 rows: want 1 or more")
+	}
+	if o.Solver == SolverFTRL {
+		return fitOnline(ctx, t, o, progress)
+	}
 	s, err := settingsOf(o, t.Rows)
 	if err != nil {
 		return nil, err
-	}
-	if t.Rows == 0 {
-		return nil, fmt.Errorf("lr: 0 rows: want 1 or more")
 	}
 	p := newProblem(newPool(ctx, o.Threads), t)
 	if !(p.weight > 0) || math.IsInf(p.weight, 1) {

@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"ctr/models"
+	"ctr/models/linear"
+)
+
+// onlineFaults reports settings of online learning that can't be.
+func (o *TrainOptions) onlineFaults() (faults []string) {
+	ftrl := o.Model.Solver == linear.SolverFTRL
+	if o.KeepNegatives != nil {
+		if !(*o.KeepNegatives > 0 && *o.KeepNegatives <= 1) {
+			faults = append(faults, "keep-negatives: want a share above 0 and at most 1")
+		}
+		if !ftrl {
+			faults = append(faults, "keep-negatives: want --solver ftrl")
+		}
+	}
+	if o.Window < 0 {
+		faults = append(faults, "window: want 1 or more rows")
+	}
+	if o.Window > 0 && !ftrl {
+		faults = append(faults, "window: want --solver ftrl")
+	}
+	return append(faults, o.warmFaults(ftrl)...)
+}
+
+// warmFaults reports what a warm start leaves no room for.
+func (o *TrainOptions) warmFaults(ftrl bool) (faults []string) {
+	if o.WarmStart == "" {
+		return nil
+	}
+	if !ftrl {
+		faults = append(faults, "warm-start: want --solver ftrl")
+	}
+	if o.Rows > 0 {
+		faults = append(faults, "warm-start: want all rows, without --rows")
+	}
+	if len(o.Include)+len(o.Exclude)+len(o.Crosses) > 0 || o.Preset != "" || o.Bins > 0 {
+		faults = append(faults, "warm-start: the features are those of the model: want no others")
+	}
+	return faults
+}
+
+// warm gives the model to go on from, if one was named and opened.
+func (o *TrainOptions) warm() (*models.Artifact, bool) { return o.warmed, o.warmed != nil }
+
+// openWarm opens the model to go on from and takes what is not said from it.
+func (o *TrainOptions) openWarm() error {
+	if o.WarmStart == "" {
+		return nil
+	}
+	a, err := models.Open(o.WarmStart)
+	if err != nil {
+		return err
+	}
+	if !linear.ResumesOnline(a.Model) {
+		return &OptionError{Faults: []string{"warm-start: " + o.WarmStart + ": want a model that --solver ftrl trained"}}
+	}
+	if o.Bits != 0 && o.Bits != a.Spec.Bits {
+		return &OptionError{Faults: []string{fmt.Sprintf("bits %d: the model has %d", o.Bits, a.Spec.Bits)}}
+	}
+	was := &a.Options
+	if o.Model.Alpha == nil {
+		o.Model.Alpha = was.Alpha
+	}
+	if o.Model.Beta == nil {
+		o.Model.Beta = was.Beta
+	}
+	if o.Model.L1 == nil {
+		o.Model.L1 = was.L1
+	}
+	if o.Model.L2 == nil {
+		o.Model.L2 = was.L2
+	}
+	if o.Model.Admit == 0 {
+		o.Model.Admit = was.Admit
+	}
+	o.warmed, o.Model.WarmStart = a, a.Model
+	return nil
+}
