@@ -41,18 +41,26 @@ func (e *CacheEncoder) crossCode(b *CacheBatch, k, f, row int) uint32 {
 // appendCross appends the joined values of a cross.
 func (h *cacheHeads) appendCross(dst []byte, o *op, k, row int) []byte {
 	for i, col := range o.cols {
-		if i > 0 {
-			dst = append(dst, crossJoin)
-		}
+		at := col
 		if col < 0 {
-			codes := h.c.codes(k, h.enc.time)
-			dst = h.hour[codes.At(row)].appendPart(dst, timeParts[-col])
-			continue
+			at = h.enc.time
 		}
-		codes := h.c.codes(k, col)
-		dst = append(dst, h.c.value(col, codes.At(row))...)
+		codes := h.c.codes(k, at)
+		dst = h.appendJoined(dst, i, col, codes.At(row))
 	}
 	return dst
+}
+
+// appendJoined appends part i of a cross: a value of column col, or the part
+// of a time that col, below 0, stands for.
+func (h *cacheHeads) appendJoined(dst []byte, i, col int, value uint32) []byte {
+	if i > 0 {
+		dst = append(dst, crossJoin)
+	}
+	if col < 0 {
+		return h.hour[value].appendPart(dst, timeParts[-col])
+	}
+	return append(dst, h.c.value(col, value)...)
 }
 
 // fault says what is wrong with row i of chunk k, as an Encoder has it.

@@ -30,6 +30,7 @@ type Collector struct {
 	opts    CollectOptions
 	enc     *Encoder // of the unfitted fields: finds columns
 	workers []*CollectWorker
+	caches  map[*Cache]*collectCache
 	mu      sync.Mutex
 	bound   atomic.Uint64 // rows with a hash above it can't be in the sample
 	read    atomic.Int64
@@ -55,14 +56,21 @@ func NewCollector(plan *Plan, layout Layout, o CollectOptions) (*Collector, erro
 
 // Worker gives a worker, to be used by one goroutine.
 func (c *Collector) Worker() *CollectWorker {
-	w := &CollectWorker{c: c, ids: make([]*interner, len(c.enc.ops))}
-	for i := range w.ids {
-		w.ids[i] = newInterner()
+	w := &CollectWorker{c: c, set: &codeSet{values: make([]valueSet, len(c.enc.ops))}, cached: map[*Cache]*codeSet{}}
+	for i := range w.set.values {
+		if !c.final(i) {
+			w.set.values[i] = newInterner()
+		}
 	}
 	c.mu.Lock()
 	c.workers = append(c.workers, w)
 	c.mu.Unlock()
 	return w
+}
+
+// final reports whether the codes of field f, from text, are hashes for good.
+func (c *Collector) final(f int) bool {
+	return c.enc.ops[f].field.Type == Hash && !c.plan.caps[f]
 }
 
 // Read gives the number of good rows seen so far, kept or not.
@@ -71,41 +79,92 @@ func (c *Collector) Read() int64 { return c.read.Load() }
 // CollectWorker is one goroutine's share of a Collector.
 type CollectWorker struct {
 	c      *Collector
-	ids    []*interner // by field
+	set    *codeSet            // of text
+	cached map[*Cache]*codeSet // of caches
 	chunks []*chunk
 	kept   []uint64
 	text   []byte
+	codes  []uint32 // of a column, before they are packed
+	block  Block    // of a row of a cache that is looked at as text
 }
 
 // chunk is the kept rows of one block, column by column.
 type chunk struct {
-	worker int
+	set    *codeSet
 	file   int
 	first  int64
-	rows   []int32  // rows kept, beside first
+	rows   []int32  // rows kept, beside first; nil where all are
 	hashes []uint64 // of the rows; nil without sampling
 	y      []uint8
 	w      []float64
-	hour   []Hour
-	codes  []uint32  // field f of row i at f*n+i: provisional or hash codes
-	nums   []float64 // number j of row i at j*n+i
+	hour   []Hour    // one where all rows have the same; nil without a time column
+	codes  []Codes   // by field: provisional or hash codes
+	nums   []float64 // number j of row i at j*n+i; nil where codes stand for numbers too
+}
+
+// row gives the number of row i in its source.
+func (ch *chunk) row(i int) int64 {
+	if ch.rows == nil {
+		return ch.first + int64(i)
+	}
+	return ch.first + int64(ch.rows[i])
+}
+
+// time gives the hour of row i, 0 where there is no time column.
+func (ch *chunk) time(i int) Hour {
+	switch len(ch.hour) {
+	case 0:
+		return 0
+	case 1:
+		return ch.hour[0]
+	}
+	return ch.hour[i]
+}
+
+// shrink drops what need not be kept: the time of each row where all have the
+// same.
+func (ch *chunk) shrink() {
+	for _, h := range ch.hour {
+		if h != ch.hour[0] {
+			return
+		}
+	}
+	if len(ch.hour) > 1 {
+		ch.hour = []Hour{ch.hour[0]}
+	}
 }
 
 // Add takes the rows of a block of file number file. Rows that are bad are
 // left out and given to bad, in the order of the block; the error names no file.
+// A block of a cache that was given to Bind need not be Split, but must have
+// been checked (Block.Check, with Columns).
 func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
-	ch := &chunk{file: file, first: b.First}
+	if b.Cached() {
+		if w.addCached(b, file, bad) {
+			return
+		}
+		b.Split()
+	}
+	ch := &chunk{set: w.set, file: file, first: b.First}
 	w.c.read.Add(int64(w.heads(b, ch, bad)))
-	m := len(ch.rows)
+	m := len(ch.y)
 	if m == 0 {
 		return
 	}
-	ch.codes = make([]uint32, len(w.c.enc.ops)*m)
+	if cap(w.codes) < m {
+		w.codes = make([]uint32, m)
+	}
+	ch.codes = make([]Codes, len(w.c.enc.ops))
 	for f := range w.c.enc.ops {
 		if w.c.enc.ops[f].kind != opNum {
-			w.column(b, ch, f, ch.codes[f*m:(f+1)*m])
+			w.column(b, ch, f, w.codes[:m])
+			ch.codes[f] = packCodes(w.codes[:m])
 		}
 	}
+	if m == b.Len() {
+		ch.rows = nil
+	}
+	ch.shrink()
 	w.chunks = append(w.chunks, ch)
 }
 
@@ -236,7 +295,8 @@ func (w *CollectWorker) note(hash uint64) {
 
 // column fills the provisional codes of field f.
 func (w *CollectWorker) column(b *Block, ch *chunk, f int, out []uint32) {
-	o, ids := &w.c.enc.ops[f], w.ids[f]
+	o := &w.c.enc.ops[f]
+	ids, _ := w.set.values[f].(*interner) // nil for what is hashed for good
 	width := b.width
 	switch o.kind {
 	case opDict:
@@ -274,21 +334,17 @@ func (w *CollectWorker) column(b *Block, ch *chunk, f int, out []uint32) {
 // provisional gives the code of w.text until Fit: a hash for good, or the
 // worker's number for the value.
 func (w *CollectWorker) provisional(o *op, ids *interner) uint32 {
-	if o.field.Type == Hash {
+	if ids == nil {
 		return Murmur3(w.text, o.seed) & o.mask
 	}
 	return ids.id(w.text)
 }
 
-// ordered gives all chunks in the order of the rows, with their workers'
-// numbers set.
+// ordered gives all chunks in the order of the rows.
 func (c *Collector) ordered() []*chunk {
 	var all []*chunk
-	for i, w := range c.workers {
-		for _, ch := range w.chunks {
-			ch.worker = i
-			all = append(all, ch)
-		}
+	for _, w := range c.workers {
+		all = append(all, w.chunks...)
 	}
 	slices.SortFunc(all, func(a, b *chunk) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.first, b.first))
@@ -302,12 +358,15 @@ var ErrNoRows = errors.New("no rows")
 // Hours gives the number of distinct hours among the rows kept; it may be
 // called when all workers are done.
 func (c *Collector) Hours() int {
-	seen := map[Hour]bool{}
+	seen, last := map[Hour]bool{}, c.sampleBound()
 	for _, w := range c.workers {
 		for _, ch := range w.chunks {
-			for i, h := range ch.hour {
-				if i == 0 || h != ch.hour[i-1] {
-					seen[h] = true
+			for i := range ch.y {
+				if ch.hour == nil || ch.hashes != nil && ch.hashes[i] > last {
+					continue
+				}
+				if seen[ch.time(i)] = true; len(ch.hour) == 1 {
+					break
 				}
 			}
 		}

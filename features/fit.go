@@ -32,6 +32,12 @@ type Fitted struct {
 // parts with it. It may be called once, when all workers are done.
 func (c *Collector) Fit(ctx context.Context, o FitOptions) (*Fitted, error) {
 	f := &fitting{c: c, chunks: c.ordered(), last: c.sampleBound()}
+	for _, ch := range f.chunks {
+		if !slices.Contains(f.sets, ch.set) {
+			ch.set.number = len(f.sets)
+			f.sets = append(f.sets, ch.set)
+		}
+	}
 	holdout, err := f.holdout(o)
 	if err != nil {
 		return nil, err
@@ -56,6 +62,7 @@ func (c *Collector) Fit(ctx context.Context, o FitOptions) (*Fitted, error) {
 type fitting struct {
 	c             *Collector
 	chunks        []*chunk
+	sets          []*codeSet
 	parts         [][]part // by chunk and row
 	last          uint64   // hashes up to it are in the sample
 	nTrain, nTest int
@@ -98,9 +105,9 @@ func (f *fitting) holdout(o FitOptions) (Holdout, error) {
 		h.Fraction = o.Fraction
 		counts := map[Hour]int{}
 		for _, ch := range f.chunks {
-			for i, t := range ch.hour {
-				if f.sampled(ch, i) {
-					counts[t]++
+			for i := range ch.y {
+				if ch.hour != nil && f.sampled(ch, i) {
+					counts[ch.time(i)]++
 				}
 			}
 		}
@@ -123,11 +130,7 @@ func (f *fitting) divide(h *Holdout) {
 			if !f.sampled(ch, i) {
 				continue
 			}
-			var t Hour
-			if ch.hour != nil {
-				t = ch.hour[i]
-			}
-			if h.Test(RowKey{ch.file, ch.first + int64(ch.rows[i])}, t) {
+			if h.Test(RowKey{ch.file, ch.row(i)}, ch.time(i)) {
 				p[i] = toTest
 				f.nTest++
 			} else {
@@ -158,7 +161,7 @@ func (f *fitting) tables(spec *Spec) (train, test *Table) {
 			t.W[at] = ch.w[i]
 		}
 		if t.Hour != nil {
-			t.Hour[at] = int32(ch.hour[i])
+			t.Hour[at] = int32(ch.time(i))
 		}
 	})
 	return train, test
@@ -213,8 +216,10 @@ func (f *fitting) largestFirst() []int {
 	values := make([]int, len(order))
 	for i := range order {
 		order[i] = i
-		for _, w := range f.c.workers {
-			values[i] += w.ids[i].len()
+		for s, set := range f.sets {
+			if v := set.values[i]; v != nil && f.firstSet(i, v) == s {
+				values[i] += v.len()
+			}
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
@@ -235,35 +240,40 @@ func (f *fitting) field(i int, out *Fitted) error {
 	switch {
 	case fd.Type == Num:
 		f.number(i, fd, out)
-	case f.c.enc.ops[i].kind == opHash || fd.Type == Hash && !f.c.plan.caps[i]:
-		f.fill(i, out, func(_ int, code uint32) uint32 { return code })
+	case f.c.final(i):
+		f.fill(i, out, f.hashes(i, fd, out.Spec.Bits))
 	default:
 		remap, err := f.category(i, fd, out.Spec.Bits)
 		if err != nil {
 			return err
 		}
-		f.fill(i, out, func(worker int, id uint32) uint32 { return remap[worker][id] })
+		f.fill(i, out, remap)
 	}
 	return nil
 }
 
-// fill writes the codes of field i to both tables.
-func (f *fitting) fill(i int, out *Fitted, final func(worker int, code uint32) uint32) {
+// fill writes the codes of field i to both tables. remap has, by the number of
+// a set of codes, the final code of each; nil where they are final.
+func (f *fitting) fill(i int, out *Fitted, remap [][]uint32) {
 	size := out.Spec.Size(i)
 	train, test := MakeCodes(f.nTrain, size), MakeCodes(f.nTest, size)
 	nTrain, nTest := 0, 0
 	for k, ch := range f.chunks {
-		n := len(ch.y)
-		codes := ch.codes[i*n : (i+1)*n]
-		for j, p := range f.parts[k] {
-			switch p {
-			case toTrain:
-				train.Set(nTrain, final(ch.worker, codes[j]))
-				nTrain++
-			case toTest:
-				test.Set(nTest, final(ch.worker, codes[j]))
-				nTest++
+		to, parts := remap[ch.set.number], f.parts[k]
+		for lo := 0; lo < len(parts); {
+			hi := lo + 1
+			for hi < len(parts) && parts[hi] == parts[lo] {
+				hi++
 			}
+			switch parts[lo] {
+			case toTrain:
+				train.fill(nTrain, &ch.codes[i], lo, hi, to)
+				nTrain += hi - lo
+			case toTest:
+				test.fill(nTest, &ch.codes[i], lo, hi, to)
+				nTest += hi - lo
+			}
+			lo = hi
 		}
 	}
 	out.Train.Codes[i], out.Test.Codes[i] = train, test
@@ -279,7 +289,13 @@ func (f *fitting) number(i int, fd *Field, out *Fitted) {
 	}
 	train, test := make([]float64, f.nTrain), make([]float64, f.nTest)
 	f.each(out.Train, out.Test, func(ch *chunk, row int, t *Table, at int) {
-		if x := ch.nums[j*len(ch.y)+row]; t == out.Train {
+		var x float64
+		if ch.nums == nil {
+			x = ch.set.nums[i][ch.codes[i].At(row)]
+		} else {
+			x = ch.nums[j*len(ch.y)+row]
+		}
+		if t == out.Train {
 			train[at] = x
 		} else {
 			test[at] = x

@@ -12,33 +12,43 @@ import (
 type tally struct {
 	ids    *interner
 	counts []int
-	local  [][]uint32 // from a worker's number of a value to its place here
+	local  [][]uint32 // by set: from its number of a value to the place here
+}
+
+// firstSet gives the number of the first set of codes whose values of field i
+// are v: sets of one cache share them.
+func (f *fitting) firstSet(i int, v valueSet) int {
+	return slices.IndexFunc(f.sets, func(s *codeSet) bool { return s.values[i] == v })
 }
 
 func (f *fitting) tally(i int) *tally {
 	t := &tally{ids: newInterner()}
-	local := make([][]int, len(f.c.workers))
-	for w := range local {
-		local[w] = make([]int, f.c.workers[w].ids[i].len())
-	}
-	for k, ch := range f.chunks {
-		n, counts := len(ch.y), local[ch.worker]
-		codes := ch.codes[i*n : (i+1)*n]
-		for j, p := range f.parts[k] {
-			if p == toTrain {
-				counts[codes[j]]++
-			}
+	local := make([][]int, len(f.sets))
+	for s, set := range f.sets {
+		if first := f.firstSet(i, set.values[i]); first < s {
+			local[s] = local[first]
+		} else {
+			local[s] = make([]int, set.values[i].len())
 		}
 	}
-	for w, counts := range local {
-		ids := f.c.workers[w].ids[i]
-		to := make([]uint32, ids.len())
+	for k, ch := range f.chunks {
+		ch.codes[i].count(local[ch.set.number], f.parts[k])
+	}
+	var text []byte
+	for s, set := range f.sets {
+		v := set.values[i]
+		if first := f.firstSet(i, v); first < s {
+			t.local = append(t.local, t.local[first])
+			continue
+		}
+		to := make([]uint32, v.len())
 		for id := range to {
-			g := t.ids.id(ids.value(uint32(id)))
+			text = v.append(text[:0], uint32(id))
+			g := t.ids.id(text)
 			if int(g) == len(t.counts) {
 				t.counts = append(t.counts, 0)
 			}
-			t.counts[g] += counts[id]
+			t.counts[g] += local[s][id]
 			to[id] = g
 		}
 		t.local = append(t.local, to)
@@ -46,8 +56,31 @@ func (f *fitting) tally(i int) *tally {
 	return t
 }
 
+// hashes gives the hashes of the values of a field that is hashed as it
+// stands, for sets of codes that are not hashes yet.
+func (f *fitting) hashes(i int, fd *Field, bits int) [][]uint32 {
+	remap := make([][]uint32, len(f.sets))
+	var text []byte
+	for s, set := range f.sets {
+		v := set.values[i]
+		if v == nil {
+			continue
+		}
+		if first := f.firstSet(i, v); first < s {
+			remap[s] = remap[first]
+			continue
+		}
+		remap[s] = make([]uint32, v.len())
+		for id := range remap[s] {
+			text = v.append(text[:0], uint32(id))
+			remap[s][id] = Murmur3(text, fd.Seed) & (1<<bits - 1)
+		}
+	}
+	return remap
+}
+
 // category fits a Dict or a capped Hash field and gives the final code of
-// every worker's numbers.
+// every set's numbers.
 func (f *fitting) category(i int, fd *Field, bits int) ([][]uint32, error) {
 	t := f.tally(i)
 	if f.c.plan.caps[i] {
@@ -74,7 +107,10 @@ func (f *fitting) category(i int, fd *Field, bits int) ([][]uint32, error) {
 		}
 	}
 	remap := t.local
-	for _, to := range remap {
+	for s, to := range remap {
+		if f.firstSet(i, f.sets[s].values[i]) < s {
+			continue // done
+		}
 		for id, g := range to {
 			to[id] = final[g]
 		}

@@ -20,6 +20,9 @@ func (n *interner) len() int { return len(n.offsets) - 1 }
 
 func (n *interner) value(id uint32) []byte { return n.bytes[n.offsets[id]:n.offsets[id+1]] }
 
+// append appends value id.
+func (n *interner) append(dst []byte, id uint32) []byte { return append(dst, n.value(id)...) }
+
 // idAt interns data[s:e].
 func (n *interner) idAt(data []byte, s, e uint32) uint32 {
 	size := e - s

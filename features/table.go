@@ -1,49 +1,5 @@
 package features
 
-// Codes is one column of codes in the narrowest type that holds its field's
-// Size: exactly one of the slices is set.
-type Codes struct {
-	U8  []uint8
-	U16 []uint16
-	U32 []uint32
-}
-
-// At gives the code of row i.
-func (c *Codes) At(i int) uint32 {
-	switch {
-	case c.U8 != nil:
-		return uint32(c.U8[i])
-	case c.U16 != nil:
-		return uint32(c.U16[i])
-	default:
-		return c.U32[i]
-	}
-}
-
-// Set stores the code of row i.
-func (c *Codes) Set(i int, code uint32) {
-	switch {
-	case c.U8 != nil:
-		c.U8[i] = uint8(code)
-	case c.U16 != nil:
-		c.U16[i] = uint16(code)
-	default:
-		c.U32[i] = code
-	}
-}
-
-// MakeCodes gives a column of n zero codes below size.
-func MakeCodes(n, size int) Codes {
-	switch {
-	case size <= 1<<8:
-		return Codes{U8: make([]uint8, n)}
-	case size <= 1<<16:
-		return Codes{U16: make([]uint16, n)}
-	default:
-		return Codes{U32: make([]uint32, n)}
-	}
-}
-
 // Table is encoded rows, column by column: what every trainer reads, as often
 // as it likes. It is immutable once made, and the same whatever the number of
 // threads that made it. Its columns may lie in a temporary file that is mapped
