@@ -43,6 +43,7 @@ func synthCommand(s *stdio) *cli.Command {
 				wholeFlag(&o.Rows, 1, "rows", "`N` rows"),
 				wholeFlag(&o.Seed, 0, "seed", "`N` that the drawing begins with; 0 by default"),
 				boolFlag(&o.NoClick, "no-click", "leave the column click out, as in rows to be scored"),
+				boolFlag(&o.Fatigue, "fatigue", "users click less the more impressions they have had, in all and in the hour"),
 				threadsFlag(&o.Threads),
 			),
 			group("Output",

@@ -29,6 +29,8 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			wholeFlag(&o.MinCount, 0, "min-count", "a value needs `N` training rows to count as known"),
 			rangeFlag(&o.Bits, 1, features.MaxBits, "bits", "hash values into 2^`N` codes instead of keeping dictionaries"),
 			rangeFlag(&o.Bins, 2, features.MaxBins, "bins", "`N` bins for a column of numbers"),
+			listFlag(&o.History, "history", "add how often and when rows with the same `KEYS` came before: columns, joined by + where it takes several, such as device_id,device_ip+device_model; or auto"),
+			rangeFlag(&o.HistoryBits, features.MinHistoryBits, features.MaxHistoryBits, "history-bits", "remember 2^`N` keys of history; 20 by default"),
 			boolFlag(&o.NumbersAsValues, "numbers-as-values", "lr weighs numbers themselves, not their bins"),
 			stringFlag(&o.Weight, "weight", "the `COLUMN` of row weights"),
 		),

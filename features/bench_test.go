@@ -57,10 +57,11 @@ func fitAvazu(tb testing.TB, text string, o PlanOptions) (*Fitted, []*Block, *En
 
 // Reading, splitting and encoding allocate nothing in the long run.
 func TestEncodeAllocatesNothing(t *testing.T) {
-	for _, o := range []PlanOptions{{}, {Bits: 18}, {Crosses: [][]string{{"site_id", "app_id"}, {"hour_time", "C14"}}, Caps: []string{"C21"}}} {
-		_, in, enc := fitAvazu(t, avazuText(t, 2000), o)
-		ex := enc.NewExample()
+	for _, o := range []PlanOptions{{}, {Bits: 18}, {Crosses: [][]string{{"site_id", "app_id"}, {"hour_time", "C14"}}, Caps: []string{"C21"}}, {History: benchKeys}} {
+		f, in, enc := fitAvazu(t, avazuText(t, 2000), o)
+		ex, state := enc.NewExample(), f.Spec.NewState()
 		n := testing.AllocsPerRun(20, func() {
+			countAll(enc, state, in)
 			for _, b := range in {
 				for i := range b.Len() {
 					row := b.Row(i)
@@ -73,6 +74,42 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 		if n != 0 {
 			t.Errorf("%+v: %v allocations, want 0", o, n)
 		}
+	}
+}
+
+// benchKeys are those of history auto, and one more.
+var benchKeys = [][]string{{"device_id"}, {"device_ip", "device_model"}, {"device_ip"}}
+
+// BenchmarkState reads and counts three keys a row: ns/key is what one of them
+// takes. hash is what threads do side by side, count what they do in turn.
+func BenchmarkState(b *testing.B) {
+	const rows = 400_000
+	in := blocks(b, madeUpAvazu(rows), Avazu()) // each address once
+	plan, err := NewPlan(Avazu(), in[0].Layout(), PlanOptions{History: benchKeys})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, err := NewCollector(plan, in[0].Layout(), CollectOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	enc, state := c.Keys(), c.NewState()
+	run := func(name string, do func(*Block)) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				do(in[n%len(in)])
+				n++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n)/float64(in[0].Len()*len(benchKeys)), "ns/key")
+		})
+	}
+	countAll(enc, state, in)
+	run("hash", enc.ReadKeys)
+	run("count", func(blk *Block) { state.Count(blk) })
+	if state.Rows() < rows || state.Len() < rows {
+		b.Fatalf("%d rows, %d keys: want %d or more", state.Rows(), state.Len(), rows)
 	}
 }
 

@@ -78,3 +78,21 @@ func meanScale(values []float64) (mean, scale float64) {
 	}
 	return mean, scale
 }
+
+// binOf gives the code of a number: 0 = missing, else 1 + the number of
+// bounds below x.
+func binOf(bounds []float64, x float64) uint32 {
+	if x != x {
+		return 0
+	}
+	lo, hi := 0, len(bounds)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if bounds[mid] < x {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return uint32(1 + lo)
+}

@@ -46,6 +46,14 @@ type Block struct {
 	quotedNames []string
 
 	cached cachedRows // where the rows come from a cache
+
+	// What ReadKeys and State.Count make of rows with history fields, row by
+	// row; empty where there are none.
+	hours     []Hour
+	keyHashes []uint64
+	past      []uint32
+	pastWidth int
+	touched   uint32 // keeps State.touch's reads alive
 }
 
 // A bound is where a field lies in data: its start in the low half, its end
@@ -68,6 +76,7 @@ type rowErr struct {
 type Row struct {
 	data   []byte
 	bounds []uint64
+	past   []uint32 // what a State says of the rows before it, if any
 }
 
 // Len gives the number of rows, bad ones included.
@@ -79,7 +88,10 @@ func (b *Block) Layout() Layout { return b.layout }
 // Row gives row i. The row of an Err has empty fields. A block that was filled
 // by Reader.Next must be Split first.
 func (b *Block) Row(i int) Row {
-	return Row{data: b.data, bounds: b.bounds[b.width*i : b.width*(i+1)]}
+	return Row{
+		data: b.data, bounds: b.bounds[b.width*i : b.width*(i+1)],
+		past: b.past[b.pastWidth*i : b.pastWidth*(i+1)],
+	}
 }
 
 // Raw gives the text of row i as its source had it, without the line end. A
@@ -141,6 +153,7 @@ func (b *Block) clear(layout Layout, name string) {
 	clear(b.errs) // so that their errors can be collected
 	b.errs = b.errs[:0]
 	b.quoted, b.cached = false, cachedRows{}
+	b.hours, b.keyHashes, b.past, b.pastWidth = b.hours[:0], b.keyHashes[:0], b.past[:0], 0
 }
 
 // sameLayout reports whether a and b are the same slice, which is how the

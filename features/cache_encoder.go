@@ -66,6 +66,9 @@ func (c *Cache) Encoder(spec *Spec) (*CacheEncoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
+	if enc.HasHistory() {
+		return nil, fmt.Errorf("%s: history fields: want the rows as Blocks, which a State counts in order", c.name)
+	}
 	heads, err := newCacheHeads(c, enc)
 	if err != nil {
 		return nil, err

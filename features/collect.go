@@ -34,16 +34,17 @@ type Collector struct {
 	mu      sync.Mutex
 	bound   atomic.Uint64 // rows with a hash above it can't be in the sample
 	read    atomic.Int64
+	past    int // numbers of a row's past
 }
 
 // NewCollector gives a Collector for rows of one layout.
 func NewCollector(plan *Plan, layout Layout, o CollectOptions) (*Collector, error) {
-	spec := &Spec{Schema: *plan.Schema, Fields: plan.Fields, Bits: plan.Bits}
+	spec := &Spec{Schema: *plan.Schema, Fields: plan.Fields, Bits: plan.Bits, HistoryBits: plan.HistoryBits}
 	enc, err := spec.Encoder(layout)
 	if err != nil {
 		return nil, err
 	}
-	c := &Collector{plan: plan, opts: o, enc: enc}
+	c := &Collector{plan: plan, opts: o, enc: enc, past: len(pasts) * len(enc.history)}
 	for i := range enc.ops {
 		// A capped value is kept whole until the cap is known.
 		if plan.caps[i] && enc.ops[i].kind == opHash {
@@ -73,6 +74,19 @@ func (c *Collector) final(f int) bool {
 	return c.enc.ops[f].field.Type == Hash && !c.plan.caps[f]
 }
 
+// Keys gives what reads the keys of a block before State.Count; nil where the
+// plan has no history fields, and else every block must go through a State,
+// in order, before it is added.
+func (c *Collector) Keys() *Encoder {
+	if c.past == 0 {
+		return nil
+	}
+	return c.enc
+}
+
+// NewState gives an empty State for the plan's history fields.
+func (c *Collector) NewState() *State { return c.enc.spec.NewState() }
+
 // Read gives the number of good rows seen so far, kept or not.
 func (c *Collector) Read() int64 { return c.read.Load() }
 
@@ -100,6 +114,7 @@ type chunk struct {
 	hour   []Hour    // one where all rows have the same; nil without a time column
 	codes  []Codes   // by field: provisional or hash codes
 	nums   []float64 // number j of row i at j*n+i; nil where codes stand for numbers too
+	past   []uint32  // number j of row i's past at i*width+j
 }
 
 // row gives the number of row i in its source.
@@ -140,7 +155,7 @@ func (ch *chunk) shrink() {
 // been checked (Block.Check, with Columns).
 func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
 	if b.Cached() {
-		if w.addCached(b, file, bad) {
+		if w.c.past == 0 && w.addCached(b, file, bad) { // a State has split it
 			return
 		}
 		b.Split()
@@ -156,7 +171,7 @@ func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
 	}
 	ch.codes = make([]Codes, len(w.c.enc.ops))
 	for f := range w.c.enc.ops {
-		if w.c.enc.ops[f].kind != opNum {
+		if k := w.c.enc.ops[f].kind; k != opNum && k != opPast {
 			w.column(b, ch, f, w.codes[:m])
 			ch.codes[f] = packCodes(w.codes[:m])
 		}
@@ -192,6 +207,9 @@ func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) (good i
 		h, ok, err := w.wanted(&r)
 		var y int
 		var weight float64
+		if err == nil && len(r.past) < w.c.past {
+			err = &RowError{Msg: noPast}
+		}
 		if err == nil && ok {
 			y, weight, err = w.head(&r, values)
 		}
@@ -211,10 +229,11 @@ func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) (good i
 			ch.w = append(ch.w, weight)
 		}
 		rowNums = append(rowNums, values...)
+		ch.past = append(ch.past, r.past...)
 	}
 	m := len(ch.rows)
 	if 2*m < n { // chunks stay: a small sample of much data shall be small
-		ch.rows, ch.y = slices.Clone(ch.rows), slices.Clone(ch.y)
+		ch.rows, ch.y, ch.past = slices.Clone(ch.rows), slices.Clone(ch.y), slices.Clone(ch.past)
 	}
 	ch.nums = make([]float64, len(rowNums))
 	for i := range m {

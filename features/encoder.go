@@ -55,6 +55,7 @@ type Encoder struct {
 	parts                   bool  // any op takes a part of the time
 	slow                    []int // the ops that are more than one look-up
 	width                   int   // of the layout
+	history                 []historyKey
 }
 
 // op is a Field made ready for one layout.
@@ -83,6 +84,7 @@ const (
 	opHash
 	opNum
 	opPart // a part of the time
+	opPast // of earlier rows
 	opText // a cross or a capped value: its text must be made first
 )
 
@@ -118,6 +120,7 @@ func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
 			fmt.Errorf("columns %v: the model needs them and the rows have not got them", unique(missing)),
 			"the model was trained on other columns; `ctr inspect` lists them, and --columns names those of rows without a header")
 	}
+	e.bindHistory()
 	return e, nil
 }
 
@@ -127,7 +130,7 @@ func (s *Spec) op(f int, layout Layout) (o op, missing []string) {
 	o = op{field: fd, dict: fd.Dict, seed: fd.Seed, mask: 1<<s.Bits - 1}
 	for _, name := range fd.From {
 		c := layout.Index(name)
-		if p := s.Schema.part(name); p > 0 && len(fd.From) > 1 {
+		if p := s.Schema.part(name); p > 0 && (len(fd.From) > 1 || fd.Past != NoPast) {
 			c, name = -p, s.Schema.Find(Time)
 			if layout.Index(name) < 0 {
 				missing = append(missing, name)
@@ -143,6 +146,11 @@ func (s *Spec) op(f int, layout Layout) (o op, missing []string) {
 		o.capped, o.limit, o.capText = true, *fd.Cap, appendNumber(nil, *fd.Cap)
 	}
 	switch {
+	case fd.Past != NoPast:
+		o.kind = opPast
+		if name := s.Schema.Find(Time); layout.Index(name) < 0 {
+			missing = append(missing, name)
+		}
 	case fd.Type == Num:
 		o.kind = opNum
 	case fd.Part != Whole:
@@ -187,6 +195,8 @@ func (o *op) encode(i int, r *Row, ex *Example) error {
 	switch o.kind {
 	case opPart:
 		ex.Codes[i] = ex.scratch.codes[i]
+	case opPast:
+		return o.encodePast(i, r, ex)
 	case opNum:
 		x, ok := ParseNumber(r.Field(o.col))
 		if !ok {
@@ -263,24 +273,6 @@ func (o *op) appendCapped(dst, v []byte) []byte {
 	return append(dst, v...)
 }
 
-// binOf gives the code of a number: 0 = missing, else 1 + the number of
-// bounds below x.
-func binOf(bounds []float64, x float64) uint32 {
-	if x != x {
-		return 0
-	}
-	lo, hi := 0, len(bounds)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if bounds[mid] < x {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return uint32(1 + lo)
-}
-
 // Needs reports for each column of the layout whether Encode reads it.
 func (e *Encoder) Needs() []bool {
 	out := make([]bool, e.width)
@@ -291,7 +283,7 @@ func (e *Encoder) Needs() []bool {
 			}
 		}
 	}
-	if e.parts {
+	if e.parts || e.HasHistory() {
 		out[e.time] = true
 	}
 	return out
@@ -346,6 +338,9 @@ func (e *Encoder) Hour(r *Row) (h Hour, ok bool, err error) {
 	}
 	return h, true, nil
 }
+
+// Time gives the text of the time of row r. There must be a time column.
+func (e *Encoder) Time(r *Row) []byte { return r.Field(e.time) }
 
 // HasTime reports whether rows of the layout have a time column.
 func (e *Encoder) HasTime() bool { return e.time >= 0 }

@@ -46,7 +46,7 @@ func (c *Collector) Fit(ctx context.Context, o FitOptions) (*Fitted, error) {
 	if f.nTrain+f.nTest == 0 {
 		return nil, ErrNoRows
 	}
-	spec := &Spec{Schema: *c.plan.Schema, Fields: slices.Clone(c.plan.Fields), Bits: c.plan.Bits}
+	spec := &Spec{Schema: *c.plan.Schema, Fields: slices.Clone(c.plan.Fields), Bits: c.plan.Bits, HistoryBits: c.plan.HistoryBits}
 	out := &Fitted{Spec: spec, Holdout: holdout}
 	if f.last < math.MaxUint64 {
 		out.SampleLast = f.last
@@ -279,23 +279,33 @@ func (f *fitting) fill(i int, out *Fitted, remap [][]uint32) {
 	out.Train.Codes[i], out.Test.Codes[i] = train, test
 }
 
-// number fits the bins and the scale of a Num field and fills its columns.
-func (f *fitting) number(i int, fd *Field, out *Fitted) {
+// value gives what finds the number of field i in a kept row.
+func (f *fitting) value(i int) func(ch *chunk, row int) float64 {
+	if o := &f.c.enc.ops[i]; o.kind == opPast {
+		return func(ch *chunk, row int) float64 {
+			return pastValue(ch.past[row*f.c.past:(row+1)*f.c.past], o.col)
+		}
+	}
 	j := 0
 	for k := range i {
 		if f.c.enc.ops[k].kind == opNum {
 			j++
 		}
 	}
+	return func(ch *chunk, row int) float64 {
+		if ch.nums == nil {
+			return ch.set.nums[i][ch.codes[i].At(row)]
+		}
+		return ch.nums[j*len(ch.y)+row]
+	}
+}
+
+// number fits the bins and the scale of a Num field and fills its columns.
+func (f *fitting) number(i int, fd *Field, out *Fitted) {
+	value := f.value(i)
 	train, test := make([]float64, f.nTrain), make([]float64, f.nTest)
 	f.each(out.Train, out.Test, func(ch *chunk, row int, t *Table, at int) {
-		var x float64
-		if ch.nums == nil {
-			x = ch.set.nums[i][ch.codes[i].At(row)]
-		} else {
-			x = ch.nums[j*len(ch.y)+row]
-		}
-		if t == out.Train {
+		if x := value(ch, row); t == out.Train {
 			train[at] = x
 		} else {
 			test[at] = x

@@ -70,6 +70,7 @@ func collect(t testing.TB, plan *Plan, layout Layout, in []*Block, workers int, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	countAll(c.Keys(), c.NewState(), in)
 	ws := make([]*CollectWorker, workers)
 	for i := range ws {
 		ws[i] = c.Worker()
@@ -82,6 +83,16 @@ func collect(t testing.TB, plan *Plan, layout Layout, in []*Block, workers int, 
 		t.Fatal(err)
 	}
 	return f
+}
+
+// countAll has blocks go through a State, where the plan has history fields.
+func countAll(enc *Encoder, s *State, in []*Block) {
+	for _, b := range in {
+		if s != nil {
+			enc.ReadKeys(b)
+			s.Count(b)
+		}
+	}
 }
 
 // rowsText draws n rows in testLayout, with few and many values, long ones,
@@ -99,7 +110,19 @@ func rowsText(t *rapid.T, n int) string {
 	return b.String()
 }
 
-func drawPlan(t *rapid.T, layout Layout) *Plan {
+func drawPlan(t *rapid.T, layout Layout) *Plan { return planOf(t, layout, drawOptions(t)) }
+
+// drawPastPlan may have history fields, which rows of a cache cannot have
+// without a look at their text.
+func drawPastPlan(t *rapid.T, layout Layout) *Plan {
+	o := drawOptions(t)
+	if rapid.Bool().Draw(t, "history") {
+		o.History, o.HistoryBits = [][]string{{"a", "b"}, {"c"}, {"day", "b"}, {"hour_time"}}, 12
+	}
+	return planOf(t, layout, o)
+}
+
+func drawOptions(t *rapid.T) PlanOptions {
 	o := PlanOptions{
 		MinCount: rapid.IntRange(0, 3).Draw(t, "mincount"),
 		Bits:     rapid.SampledFrom([]int{0, 0, 3, 18}).Draw(t, "bits"),
@@ -111,6 +134,10 @@ func drawPlan(t *rapid.T, layout Layout) *Plan {
 	if rapid.Bool().Draw(t, "parts") {
 		o.Include = []string{"month", "a", "dayofweek", "n", "c", "day", "t", "hour_time"}
 	}
+	return o
+}
+
+func planOf(t *rapid.T, layout Layout, o PlanOptions) *Plan {
 	p, err := NewPlan(testSchema, layout, o)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +157,7 @@ func TestFitIsEncode(t *testing.T) {
 			co.Sample = int64(rapid.IntRange(1, 60).Draw(rt, "size"))
 		}
 		fo := FitOptions{Split: "random", Fraction: 0.3, Seed: 9, Threads: 2}
-		plan := drawPlan(rt, layout)
+		plan := drawPastPlan(rt, layout)
 		one := collect(t, plan, layout, whole, 1, co, fo)
 		many := collect(t, plan, layout, cut(t, whole, layout, rapid.IntRange(1, 40).Draw(rt, "cut")), 3, co, fo)
 		sameFitted(rt, one, many)
@@ -181,6 +208,7 @@ func checkEncode(t *rapid.T, f *Fitted, in []*Block, layout Layout, sel *Selecti
 	if err != nil {
 		t.Fatal(err)
 	}
+	countAll(enc, f.Spec.NewState(), in)
 	ex, want := enc.NewExample(), f.Spec.NewExample()
 	next := map[*Table]int{}
 	for _, b := range in {

@@ -36,6 +36,13 @@ type PlanOptions struct {
 	// Caps are columns whose numbers are capped at the 0.98 quantile of the
 	// training rows where that is less than half of their maximum.
 	Caps []string
+	// History are keys, each a column or several (parts of the time too), of
+	// whose earlier rows three fields tell: Count, CountHour and Since. They
+	// need a time column.
+	History [][]string
+	// HistoryBits is the size of the State's table, 2^HistoryBits keys; 0
+	// means DefaultHistoryBits.
+	HistoryBits int
 }
 
 // Plan is what to learn of the columns of a layout. Collector.Fit makes a Spec
@@ -44,8 +51,10 @@ type Plan struct {
 	Schema *Schema
 	Fields []Field // not fitted: no dictionaries, bounds or caps
 	Bits   int
-	Bins   int    // 0 = by the number of rows
-	caps   []bool // by field
+	Bins   int // 0 = by the number of rows
+	// HistoryBits is the Spec's.
+	HistoryBits int
+	caps        []bool // by field
 }
 
 // defaultParts are the parts of the time that a Plan takes unasked. A model
@@ -92,16 +101,43 @@ func NewPlan(s *Schema, layout Layout, o PlanOptions) (*Plan, error) {
 			return nil, fmt.Errorf("cross %s: want two columns or more", strings.Join(cross, ","))
 		}
 	}
+	for _, key := range o.History {
+		for _, name := range key {
+			known(name)
+		}
+	}
 	if len(unknown) > 0 {
 		return nil, fmt.Errorf("columns %v: want some of %v", unique(unknown), usable)
 	}
 	if len(p.Fields) == 0 {
 		return nil, fmt.Errorf("no columns are left to learn from")
 	}
+	if err := p.history(layout, o); err != nil {
+		return nil, err
+	}
 	for _, f := range p.Fields {
-		p.caps = append(p.caps, len(f.From) == 1 && f.Part == Whole && slices.Contains(o.Caps, f.Name))
+		p.caps = append(p.caps, len(f.From) == 1 && f.Part == Whole && f.Past == NoPast && slices.Contains(o.Caps, f.Name))
 	}
 	return p, nil
+}
+
+// history adds the history fields.
+func (p *Plan) history(layout Layout, o PlanOptions) error {
+	if len(o.History) == 0 {
+		return nil
+	}
+	if name := p.Schema.Find(Time); name == "" || layout.Index(name) < 0 {
+		return fmt.Errorf("history: no time column: want one to put rows in order by")
+	}
+	for _, key := range o.History {
+		for _, part := range pasts {
+			p.add(historyField(key, part))
+		}
+	}
+	if p.HistoryBits = o.HistoryBits; p.HistoryBits == 0 {
+		p.HistoryBits = DefaultHistoryBits
+	}
+	return nil
 }
 
 func (o *PlanOptions) validate() (faults []string) {
@@ -113,6 +149,9 @@ func (o *PlanOptions) validate() (faults []string) {
 	}
 	if o.Bins != 0 && (o.Bins < 2 || o.Bins > MaxBins) {
 		faults = append(faults, fmt.Sprintf("bins %d: want 2 … %d", o.Bins, MaxBins))
+	}
+	if o.HistoryBits != 0 && (o.HistoryBits < MinHistoryBits || o.HistoryBits > MaxHistoryBits) {
+		faults = append(faults, fmt.Sprintf("history-bits %d: want %d … %d", o.HistoryBits, MinHistoryBits, MaxHistoryBits))
 	}
 	return faults
 }

@@ -30,6 +30,10 @@ func TestNewPlan(t *testing.T) {
 	f("dict:a dict:a*b dict:b*a dict:n*day", PlanOptions{
 		Include: []string{"a"}, Crosses: [][]string{{"a", "b"}, {"b", "a"}, {"a", "b"}, {"n", "day"}},
 	})
+	f("dict:a num:count(b) num:count_hour(b) num:since(b) num:count(a+day) num:count_hour(a+day) num:since(a+day)", PlanOptions{
+		Include: []string{"a"}, History: [][]string{{"b"}, {"a", "day"}, {"b"}}, Values: true,
+	})
+	f("error: history-bits 2: want 3 … 28", PlanOptions{HistoryBits: 2})
 	usable := "[a t hour_time day dayofweek month n b c]"
 	f("error: columns [x y w]: want some of "+usable, PlanOptions{Include: []string{"a", "y"}, Exclude: []string{"x"}, Crosses: [][]string{{"w", "a", "x"}}})
 	f("error: cross a: want two columns or more", PlanOptions{Crosses: [][]string{{"a"}}})

@@ -56,6 +56,9 @@ type Field struct {
 	// Values is whether linear models weigh a Num's standardised value (with
 	// a missing value as 0 and a weight of its own) instead of its bin.
 	Values bool `json:"values,omitempty"`
+	// Past is what a history field, a Num, says of the earlier rows that have
+	// the same values in From; Spec.NewState keeps count of them.
+	Past Past `json:"history,omitempty"`
 	// Dict holds the values of a Dict field; in the model file they are
 	// tensors, not JSON.
 	Dict *Dictionary `json:"-"`
@@ -70,6 +73,9 @@ type Spec struct {
 	// Bits is the size of the hashed fields' table, 2^Bits codes; 0 where no
 	// field is hashed.
 	Bits int `json:"bits,omitempty"`
+	// HistoryBits is the size of a State's table, 2^HistoryBits keys; 0 where
+	// there are no history fields.
+	HistoryBits int `json:"history_bits,omitempty"`
 }
 
 // Size gives the number of codes of field f: codes are 0 … Size-1. For a

@@ -55,6 +55,9 @@ func (f *Field) faults(s *Spec) (faults []string) {
 			}
 		}
 	}
+	if f.Past != NoPast {
+		faults = append(faults, f.historyFaults(s)...)
+	}
 	switch f.Type {
 	case Dict:
 		if f.Dict == nil {
@@ -71,7 +74,7 @@ func (f *Field) faults(s *Spec) (faults []string) {
 		if math.IsNaN(f.Mean) || math.IsInf(f.Mean, 0) || !(f.Scale > 0) || math.IsInf(f.Scale, 0) {
 			faults = append(faults, "mean and scale: want finite ones, scale above 0")
 		}
-		if len(f.From) > 1 || f.Part != Whole {
+		if f.Past == NoPast && (len(f.From) > 1 || f.Part != Whole) {
 			faults = append(faults, "number of several columns")
 		}
 	default:

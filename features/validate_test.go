@@ -62,6 +62,19 @@ func TestValidate(t *testing.T) {
 	f("field n: number of several columns", func(s *Spec) { s.Fields[2].From, s.Fields[2].Cap = []string{"n", "a"}, nil })
 	f(`field a: type "float": want dict, hash or num`, func(s *Spec) { s.Fields[0].Type = "float" })
 	f("day: want a part of the time column", func(s *Spec) { s.Schema.Columns = s.Schema.Columns[2:] })
+	past := func(change func(f *Field)) func(s *Spec) {
+		return func(s *Spec) {
+			s.HistoryBits = 10
+			s.Fields = append(s.Fields, Field{Name: "count(a+day)", From: []string{"a", "day"}, Type: Num, Past: Count, Scale: 1})
+			change(&s.Fields[4])
+		}
+	}
+	f(`field count(a+day): history "next": want one of [count count_hour since]`, past(func(f *Field) { f.Past = "next" }))
+	f("field count(a+day): history: want a number in bins", past(func(f *Field) { f.Type = Hash }))
+	f("field count(a+day): history: want a number in bins", past(func(f *Field) { f.Values = true }))
+	f("history: want a time column", func(s *Spec) { past(func(*Field) {})(s); s.Schema.Columns = s.Schema.Columns[2:] })
+	f("history bits 2: want 3 … 28", func(s *Spec) { past(func(*Field) {})(s); s.HistoryBits = 2 })
+	f("history bits 29: want 3 … 28", func(s *Spec) { past(func(*Field) {})(s); s.HistoryBits = 29 })
 	f(`schema: separator '"'`, func(s *Spec) { s.Schema.Comma = '"' })
 	f(`schema: separator '\n'`, func(s *Spec) { s.Schema.Comma = '\n' })
 }
@@ -114,7 +127,10 @@ func TestValidSpecNeverPanics(t *testing.T) {
 				Bounds: rapid.SliceOfN(rapid.Float64Range(-3, 3), 0, 1).Draw(rt, "bounds"), Scale: 1, Values: rapid.Bool().Draw(rt, "values"),
 				Dict: empty,
 			}
-			if rapid.IntRange(0, 3).Draw(rt, "cap") == 0 {
+			if rapid.Bool().Draw(rt, "history") {
+				f.Past, f.Type, f.Part, f.Values = rapid.SampledFrom(pasts[:]).Draw(rt, "past"), Num, Whole, false
+				s.HistoryBits = 5
+			} else if rapid.IntRange(0, 3).Draw(rt, "cap") == 0 {
 				f.Cap = rapid.Ptr(rapid.Float64Range(-3, 3), false).Draw(rt, "limit")
 			}
 			s.Fields = append(s.Fields, f)
@@ -133,6 +149,7 @@ func TestValidSpecNeverPanics(t *testing.T) {
 		for _, v := range []string{"14102100", "", "2014-10-23", "-1e300", "x"} {
 			b.AppendCSV([]byte(strings.TrimSuffix(strings.Repeat(v+",", len(layout)), ",")), ',')
 		}
+		countAll(enc, s.NewState(), []*Block{&b})
 		ex := enc.NewExample()
 		for i := range b.Len() {
 			row := b.Row(i)

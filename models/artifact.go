@@ -25,6 +25,9 @@ import (
 type Artifact struct {
 	Model Model
 	Spec  *features.Spec
+	// State is what history fields had seen after the last row that training
+	// read; nil where the Spec has none.
+	State *features.Snapshot
 	// Threshold is where a probability becomes a prediction: 1 where p >
 	// Threshold.
 	Threshold float64
@@ -175,6 +178,9 @@ func (a *Artifact) file() (*File, error) {
 	if err := putSpec(f, a.Spec); err != nil {
 		return nil, err
 	}
+	if err := putState(f, a.Spec, a.State); err != nil {
+		return nil, err
+	}
 	options, err := optionsJSON(a.Options)
 	if err != nil {
 		return nil, err
@@ -225,6 +231,9 @@ func fromFile(f *File) (*Artifact, error) {
 		}
 	}
 	if a.Spec, err = getSpec(f); err != nil {
+		return nil, err
+	}
+	if a.State, err = getState(f, a.Spec); err != nil {
 		return nil, err
 	}
 	if a.Model, err = algo.Load(f, a.Spec); err != nil {

@@ -41,7 +41,7 @@ func Evaluate(ctx context.Context, o EvaluateOptions, obs Observer) (*EvaluateRe
 		return nil, err
 	}
 	defer out.abandon()
-	j := &judging{scoring: scoring{art: a, sel: sel, labels: true, format: formatCSV, out: out}}
+	j := &judging{scoring: scoring{art: a, sel: sel, labels: true, format: formatCSV, out: out, fresh: data != nil}}
 	if err := j.run(ctx, &in, sources, obs); err != nil {
 		return nil, err
 	}
@@ -131,6 +131,9 @@ type scoring struct {
 	labels bool // every row must have one
 	format string
 	out    *output
+	// fresh begins history with no row seen, as training did; else it goes on
+	// from where training ended.
+	fresh bool
 
 	weighted *bool // whether the files so far have weights
 	read     *rowReader
@@ -155,12 +158,20 @@ func (s *scoring) run(ctx context.Context, in *Input, sources []source, obs Obse
 			return emit(j)
 		},
 	}
+	if s.art.Spec.HasHistory() {
+		from := s.art.State
+		if s.fresh {
+			from = nil
+		}
+		r.history = newHistoryPass(s.art.Spec.StateOf(from), false)
+	}
 	s.read = r
 	if err := s.out.header(s.format); err != nil {
 		return err
 	}
 	err := r.run(ctx)
 	s.marks, s.nBad = r.marks, r.nBad
+	r.history.note(obs)
 	if err == nil && r.nBad > 0 && obs != nil {
 		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad))
 	}
@@ -188,7 +199,7 @@ func (s *scoring) bind(op *opened, name string) error {
 	} else if s.weighted == nil {
 		s.weighted = &has
 	}
-	op.bind = e
+	op.bind, op.keys = e, e
 	return nil
 }
 

@@ -66,6 +66,14 @@ type TrainOptions struct {
 	Bins int
 	// NumbersAsValues makes lr weigh numbers themselves instead of bins.
 	NumbersAsValues bool
+	// History are keys whose earlier rows are features: columns joined by
+	// "+", or "auto" for those that help with the schema's data. Rows must be
+	// in the order of time; those left out by Since, Until and Rows are
+	// counted as well.
+	History []string
+	// HistoryBits is the size of the table that counts them, 2^HistoryBits
+	// keys; 0 = the default.
+	HistoryBits int
 	// Threshold is "auto" or "" (picked on the training rows) or a number.
 	Threshold string
 	// CostFP and CostFN, where not both 0, pick the threshold of least cost.

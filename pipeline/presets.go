@@ -72,5 +72,6 @@ func (o *TrainOptions) planOptions(caps []string) features.PlanOptions {
 	return features.PlanOptions{
 		Include: o.Include, Exclude: o.Exclude, Crosses: o.Crosses, MinCount: o.MinCount,
 		Bits: o.Bits, Bins: o.Bins, Values: o.NumbersAsValues, Caps: caps,
+		HistoryBits: o.HistoryBits,
 	}
 }

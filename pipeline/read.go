@@ -22,7 +22,11 @@ type job struct {
 	out   jobOutput
 	learn learnable
 	bad   []error // of rows that were passed over
-	done  chan struct{}
+	err   error   // that ends the reading
+	seq   int64   // 0 for the first block of all
+	// history is the reader's
+	history *historyPass
+	done    chan struct{}
 }
 
 // jobOutput is what evaluation and file scoring make of a block: a result for
@@ -40,6 +44,9 @@ type opened struct {
 	schema *features.Schema
 	// bind is what the caller made of the layout: a Collector or an Encoder.
 	bind any
+	// keys reads the keys of history fields; set by layout where there is a
+	// historyPass.
+	keys *features.Encoder
 }
 
 // rowReader reads sources, has threads work on their blocks, and emits the
@@ -52,6 +59,9 @@ type rowReader struct {
 	obs     Observer
 	// layout is called for each source when its layout is known, in order.
 	layout func(o *opened, name string) error
+	// history, where not nil by the time layout has been called, is what all
+	// rows go through before worker's function.
+	history *historyPass
 	// worker makes the function that a goroutine calls for each block.
 	worker func() func(j *job)
 	// emit, where not nil, is called for each block in order.
@@ -86,6 +96,9 @@ func (r *rowReader) run(ctx context.Context) error {
 		wg.Go(func() {
 			for j := range work {
 				j.block.Split()
+				if j.history != nil {
+					j.history.do(j, j.seq)
+				}
 				do(j)
 				j.done <- struct{}{}
 			}
@@ -99,6 +112,10 @@ func (r *rowReader) run(ctx context.Context) error {
 		for j := range order {
 			<-j.done
 			r.take(j, &tooMany)
+			if emitErr == nil && j.err != nil {
+				emitErr = j.err
+				cancel()
+			}
 			if r.emit != nil && emitErr == nil && !tooMany.Load() {
 				if emitErr = r.emit(j); emitErr != nil {
 					cancel()
@@ -107,7 +124,13 @@ func (r *rowReader) run(ctx context.Context) error {
 			free <- j
 		}
 	}()
-	readErr := r.read(ctx, free, &tooMany, func(j *job) { order <- j; work <- j })
+	var seq int64
+	readErr := r.read(ctx, free, &tooMany, func(j *job) {
+		j.seq, j.history = seq, r.history
+		seq++
+		order <- j
+		work <- j
+	})
 	close(work)
 	close(order)
 	wg.Wait()
@@ -193,7 +216,7 @@ func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan 
 			}
 			return err
 		}
-		j.file, j.open, j.bad = file, open, j.bad[:0]
+		j.file, j.open, j.bad, j.err = file, open, j.bad[:0], nil
 		send(j)
 		progress()
 	}

@@ -26,6 +26,9 @@ type ScorerOptions struct {
 // ModelScorers gives what ScoreOptions.Scorers wants for a model: Scorers that
 // share it. The error says which columns the model needs and a layout lacks.
 func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), error) {
+	if a.Spec.HasHistory() {
+		return nil, errors.New("a model with history: want files to score, not a topic")
+	}
 	s := modelScorer{
 		model: a.Model, threshold: a.Threshold, comma: o.Comma, sniff: o.Comma == 0,
 		schema: a.Spec.Schema.Name,

@@ -117,8 +117,9 @@ func parseThreshold(text string) (value float64, auto bool, err error) {
 // prepared is rows ready for a trainer.
 type prepared struct {
 	*features.Fitted
-	data Data
-	name string // of the rows, for messages
+	data  Data
+	name  string             // of the rows, for messages
+	state *features.Snapshot // after the last row that was read; nil without history
 }
 
 // prepare reads the rows and divides them.
@@ -136,7 +137,14 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	if err != nil {
 		return nil, err
 	}
-	r := &rowReader{in: &o.Input, sources: sources, schema: schema, obs: obs, layout: c.layout, worker: c.worker}
+	r := &rowReader{in: &o.Input, sources: sources, schema: schema, obs: obs, worker: c.worker}
+	r.layout = func(op *opened, name string) error {
+		err := c.layout(op, name)
+		if op.keys = c.keys(); err == nil && op.keys != nil && r.history == nil {
+			r.history = newHistoryPass(c.c.NewState(), true)
+		}
+		return err
+	}
 	if err := r.run(ctx); err != nil {
 		return nil, err
 	}
@@ -155,6 +163,9 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	if r.history != nil {
+		p.state = r.history.state.Snapshot()
 	}
 	p.describe(o, sources, r)
 	return p, p.trainable()
@@ -285,7 +296,12 @@ func (c *collecting) plan(op *opened, name string) (*features.Plan, error) {
 		return nil, features.WithHint(fmt.Errorf("%s: no column %s: want the label, 0 or 1", name, label),
 			"rows without a label can be scored, not learned from: ctr score FILE")
 	}
-	plan, err := features.NewPlan(&schema, op.layout, c.o.planOptions(c.caps))
+	options := c.o.planOptions(c.caps)
+	var err error
+	if options.History, err = schema.HistoryKeys(c.o.History); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	plan, err := features.NewPlan(&schema, op.layout, options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -294,6 +310,14 @@ func (c *collecting) plan(op *opened, name string) (*features.Plan, error) {
 		return nil, fmt.Errorf("%s: no time column: want one for --split time, --since and --until", name)
 	}
 	return plan, nil
+}
+
+// keys is what reads the keys of history fields, nil where there are none.
+func (c *collecting) keys() *features.Encoder {
+	if c.c == nil {
+		return nil
+	}
+	return c.c.Keys()
 }
 
 // reweigh makes the column name the only weight.
@@ -342,7 +366,7 @@ func (o *TrainOptions) fit(ctx context.Context, algo models.Algorithm, p *prepar
 	if obs != nil {
 		obs.Progress(StageJudge, 0, int64(p.Train.Rows+p.Test.Rows), "")
 	}
-	a := &models.Artifact{Model: m, Spec: p.Spec, Options: o.Model, Version: Version}
+	a := &models.Artifact{Model: m, Spec: p.Spec, State: p.state, Options: o.Model, Version: Version}
 	a.Options.Seed, a.Options.Threads = o.Seed, 0
 	if err := o.judge(ctx, a, p); err != nil {
 		return nil, err

@@ -48,6 +48,8 @@ const (
 	saltDrift
 	saltDay
 	saltPair // and the five after it
+
+	saltFatigue = saltPair + 6
 )
 
 // Spreads of the single columns' effects.

@@ -27,19 +27,26 @@ type row struct {
 	campaign *campaign
 	c19, c20 uint32
 
+	luck  uint64 // decides the click
+	tired int32  // the effect of what the user saw before; 0 without fatigue
 	p     uint32 // true click probability in units of 2**-32
 	click bool
 }
 
-// draw draws the impression and whether it was clicked.
+// draw draws the impression and what will decide whether it is clicked.
 func (w *world) draw(r *row, g *rng) {
 	r.ip = w.ipDraw.draw(g.next(), g.next())
 	w.publisher(r, g)
 	r.deviceID = none
 	w.device(r, g)
 	w.ad(r, r.hour.day, g)
-	r.p = w.probability(w.mainEffects(r) + w.drift(r) + r.pairEffects())
-	r.click = chance(g.next(), r.p)
+	r.luck = g.next()
+}
+
+// decide gives the row its click probability and its click.
+func (w *world) decide(r *row) {
+	r.p = w.probability(w.mainEffects(r) + w.drift(r) + r.pairEffects() + r.tired)
+	r.click = chance(r.luck, r.p)
 }
 
 // publisher draws where the impression appeared: in an app or on a site. About

@@ -63,6 +63,10 @@ type Options struct {
 	// NoClick leaves out the column click, as in a file of rows to be scored.
 	// Nothing else changes.
 	NoClick bool
+	// Fatigue lets users click less the more impressions they have had, in
+	// all and in the same hour, so that history features have something to
+	// find. Without it the rows are what they always were.
+	Fatigue bool
 }
 
 // Validate reports every fault of the options.

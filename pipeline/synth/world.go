@@ -65,6 +65,7 @@ type valueEffect struct {
 
 // hour is one of the hours that the rows cover.
 type hour struct {
+	index  uint8  // from 0
 	text   string // YYMMDDHH
 	day    int
 	effect int32
@@ -104,6 +105,7 @@ func (w *world) makeHours() {
 		b[4], b[5] = byte('0'+(firstDay+d)/10), byte('0'+(firstDay+d)%10)
 		b[6], b[7] = byte('0'+h/10), byte('0'+h%10)
 		w.hour[i] = hour{
+			index:  uint8(i),
 			text:   string(b),
 			day:    d,
 			effect: logits(hourEffects[h]) + sigmaDay.effect(hash2(saltDay, 0, uint64(d))),

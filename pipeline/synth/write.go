@@ -44,7 +44,10 @@ func Write(ctx context.Context, w io.Writer, o Options, progress func(done, tota
 	made, spare := make([]chan *block, threads), make(chan *block, 3*threads)
 	for t := range made {
 		made[t] = make(chan *block, 2)
-		workers.Go(func() { makeBlocks(ctx, o, int64(t), int64(threads), made[t], spare) })
+	}
+	turns := fatigueTurns(ctx, o, threads)
+	for t := range made {
+		workers.Go(func() { makeBlocks(ctx, o, turns[t], int64(t), int64(threads), made[t], spare) })
 	}
 	var done int64
 	for i := range blocks { // goroutine t makes blocks t, t+threads, ...
@@ -99,8 +102,9 @@ func (b *block) write(w, truth io.Writer) error {
 
 // makeBlocks makes every step-th block from the first on, until all are made
 // or ctx is done.
-func makeBlocks(ctx context.Context, o Options, first, step int64, out chan<- *block, spare <-chan *block) {
+func makeBlocks(ctx context.Context, o Options, turn *fatigueTurn, first, step int64, out chan<- *block, spare <-chan *block) {
 	m := newMaker(o)
+	m.turn = turn
 	for i := first; i*blockRows < o.Rows; i += step {
 		var b *block
 		select {
@@ -108,7 +112,9 @@ func makeBlocks(ctx context.Context, o Options, first, step int64, out chan<- *b
 		default:
 			b = &block{data: make([]byte, 0, blockRows*rowBytes)}
 		}
-		m.fill(b, i)
+		if !m.fill(b, i) {
+			return
+		}
 		select {
 		case out <- b:
 		case <-ctx.Done():
@@ -123,14 +129,26 @@ type maker struct {
 	o    Options // with defaults
 	ends [hours]int64
 	row  row
+
+	turn *fatigueTurn // nil without fatigue
+	rows []row        // of a block, with fatigue
 }
 
 func newMaker(o Options) *maker {
 	return &maker{w: theWorld(), o: o, ends: hourEnds(o.Rows)}
 }
 
-// each calls f with each row of block i; the row is reused.
+// each calls f with each row of block i, without fatigue; the row is reused.
 func (m *maker) each(i int64, f func(*row)) {
+	m.impressions(i, func(r *row) {
+		m.w.decide(r)
+		f(r)
+	})
+}
+
+// impressions calls f with each row of block i as it is before anybody knows
+// whether it will be clicked; the row is reused.
+func (m *maker) impressions(i int64, f func(*row)) {
 	g := rng(hash2(m.o.Seed, 1, uint64(i)))
 	key := hash2(m.o.Seed, 2, 0)
 	from, to := i*blockRows, min((i+1)*blockRows, m.o.Rows)
@@ -146,16 +164,30 @@ func (m *maker) each(i int64, f func(*row)) {
 	}
 }
 
-// fill makes block i.
-func (m *maker) fill(b *block, i int64) {
+// fill makes block i. It gives false where the run has ended.
+func (m *maker) fill(b *block, i int64) bool {
 	b.rows, b.data, b.truth = 0, b.data[:0], b.truth[:0]
-	m.each(i, func(r *row) {
+	add := func(r *row) {
 		b.rows++
 		b.data = m.w.append(b.data, r, !m.o.NoClick)
 		if m.o.Truth != nil {
 			b.truth = appendTruth(b.truth, r)
 		}
-	})
+	}
+	if m.turn == nil {
+		m.each(i, add)
+		return true
+	}
+	m.rows = m.rows[:0]
+	m.impressions(i, func(r *row) { m.rows = append(m.rows, *r) })
+	if !m.turn.count(m.rows) {
+		return false
+	}
+	for k := range m.rows {
+		m.w.decide(&m.rows[k])
+		add(&m.rows[k])
+	}
+	return true
 }
 
 // NewReader gives what Write writes as a stream, without a file between. Read
