@@ -93,7 +93,7 @@ func BenchmarkState(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	enc, state := c.Keys(), c.NewState()
+	enc, state := c.Keys(), c.Keys().Spec().NewState()
 	run := func(name string, do func(*Block)) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -84,9 +84,6 @@ func (c *Collector) Keys() *Encoder {
 	return c.enc
 }
 
-// NewState gives an empty State for the plan's history fields.
-func (c *Collector) NewState() *State { return c.enc.spec.NewState() }
-
 // Read gives the number of good rows seen so far, kept or not.
 func (c *Collector) Read() int64 { return c.read.Load() }
 

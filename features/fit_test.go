@@ -70,7 +70,9 @@ func collect(t testing.TB, plan *Plan, layout Layout, in []*Block, workers int, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	countAll(c.Keys(), c.NewState(), in)
+	if keys := c.Keys(); keys != nil {
+		countAll(keys, keys.Spec().NewState(), in)
+	}
 	ws := make([]*CollectWorker, workers)
 	for i := range ws {
 		ws[i] = c.Worker()

@@ -11,6 +11,7 @@ import (
 
 	"ctr/features"
 	"ctr/models"
+	"ctr/models/linear"
 	"ctr/models/metrics"
 	"ctr/pipeline/synth"
 )
@@ -172,6 +173,22 @@ func TestSampledRowsHaveAllHistory(t *testing.T) {
 	rows := tiredRows(t, 9000)
 	o := TrainOptions{Algo: "dt", Out: filepath.Join(filepath.Dir(rows), "m.ctr"), History: []string{"C14"}}
 	o.Files, o.Rows, o.Since = []string{rows}, 1000, "14102200"
+	r := train(t, o)
+	if n := r.Artifact.State.Head[1]; n != 9000 {
+		t.Errorf("%d rows counted, want 9,000", n)
+	}
+	e, err := Evaluate(context.Background(), EvaluateOptions{Model: o.Out}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "evaluate and train", &e.Metrics, r.Test)
+}
+
+// Online learning has history as well: it is judged as Evaluate judges it.
+func TestOnlineLearningHasHistory(t *testing.T) {
+	rows := tiredRows(t, 9000)
+	o := TrainOptions{Algo: "lr", Out: filepath.Join(filepath.Dir(rows), "m.ctr"), History: []string{"device_id", "C14"}, Bits: 12}
+	o.Files, o.Model.Solver, o.Model.Passes = []string{rows}, linear.SolverFTRL, 2
 	r := train(t, o)
 	if n := r.Artifact.State.Head[1]; n != 9000 {
 		t.Errorf("%d rows counted, want 9,000", n)

@@ -56,7 +56,8 @@ type onlineTraining struct {
 	log   progressLog
 	marks []FileMark
 	nBad  int
-	held  atomic.Int64 // rows that were held out, in all passes
+	state *features.Snapshot // after the last row; nil without history
+	held  atomic.Int64       // rows that were held out, in all passes
 	// remove takes away the copy of standard input, if there is one.
 	remove func()
 }
@@ -133,9 +134,25 @@ func (t *onlineTraining) respool() (err error) {
 // reading gives a reader of all sources that binds each to the Spec, once it
 // is known.
 func (t *onlineTraining) reading(worker func() func(*job), emit func(*job) error) *rowReader {
-	return &rowReader{
-		in: &t.o.Input, sources: t.sources, schema: t.schema, obs: t.obs, layout: t.bind, worker: worker, emit: emit,
+	r := &rowReader{
+		in: &t.o.Input, sources: t.sources, schema: t.schema, obs: t.obs, worker: worker, emit: emit,
 	}
+	r.layout = r.inOrder(t.bind, t.keys)
+	return r
+}
+
+// keys is what reads the keys of history fields, nil where there are none.
+func (t *onlineTraining) keys(op *opened) *features.Encoder {
+	if e, ok := op.bind.(*features.Encoder); ok {
+		if e.HasHistory() {
+			return e
+		}
+		return nil
+	}
+	if t.c.c != nil {
+		return t.c.c.Keys()
+	}
+	return nil
 }
 
 // bind makes the Spec of the first source's layout, where the plan needs no
@@ -333,6 +350,7 @@ func (t *onlineTraining) once(ctx context.Context) error {
 		merge()
 	}
 	t.log.end(judge)
+	t.state = r.history.snapshot()
 	if t.pass == 1 {
 		if r.nBad > 0 {
 			t.note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad))

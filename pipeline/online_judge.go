@@ -16,7 +16,7 @@ import (
 // before it had learned from it, on the held-out rows by reading them.
 func (t *onlineTraining) artifact(ctx context.Context, m *linear.Model) (*models.Artifact, RowCounts, error) {
 	o := t.o
-	a := &models.Artifact{Model: m, Spec: t.spec, Options: o.Model, Version: Version}
+	a := &models.Artifact{Model: m, Spec: t.spec, State: t.state, Options: o.Model, Version: Version}
 	a.Options.Seed, a.Options.Threads = o.Seed, 0
 	threshold, auto, err := parseThreshold(o.Threshold)
 	if err == nil && auto {
@@ -56,7 +56,7 @@ func (t *onlineTraining) judge(ctx context.Context, a *models.Artifact, d *Data)
 		return err
 	}
 	defer out.abandon()
-	j := &judging{scoring: scoring{art: a, sel: sel, labels: true, format: formatCSV, out: out}}
+	j := &judging{scoring: scoring{art: a, sel: sel, labels: true, format: formatCSV, out: out, fresh: true}}
 	if err := j.run(ctx, &in, t.sources, quietNotes{t.obs}); err != nil {
 		return err
 	}

@@ -59,6 +59,9 @@ func (o *TrainOptions) openWarm() error {
 	if !linear.ResumesOnline(a.Model) {
 		return &OptionError{Faults: []string{"warm-start: " + o.WarmStart + ": want a model that --solver ftrl trained"}}
 	}
+	if a.Spec.HasHistory() {
+		return &OptionError{Faults: []string{"warm-start: " + o.WarmStart + ": want a model without history, which is judged from its first row on"}}
+	}
 	if o.Bits != 0 && o.Bits != a.Spec.Bits {
 		return &OptionError{Faults: []string{fmt.Sprintf("bits %d: the model has %d", o.Bits, a.Spec.Bits)}}
 	}

@@ -138,13 +138,7 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 		return nil, err
 	}
 	r := &rowReader{in: &o.Input, sources: sources, schema: schema, obs: obs, worker: c.worker}
-	r.layout = func(op *opened, name string) error {
-		err := c.layout(op, name)
-		if op.keys = c.keys(); err == nil && op.keys != nil && r.history == nil {
-			r.history = newHistoryPass(c.c.NewState(), true)
-		}
-		return err
-	}
+	r.layout = r.inOrder(c.layout, func(*opened) *features.Encoder { return c.c.Keys() })
 	if err := r.run(ctx); err != nil {
 		return nil, err
 	}
@@ -164,9 +158,7 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name, err)
 	}
-	if r.history != nil {
-		p.state = r.history.state.Snapshot()
-	}
+	p.state = r.history.snapshot()
 	p.describe(o, sources, r)
 	return p, p.trainable()
 }
@@ -298,7 +290,8 @@ func (c *collecting) plan(op *opened, name string) (*features.Plan, error) {
 	}
 	options := c.o.planOptions(c.caps)
 	var err error
-	if options.History, err = schema.HistoryKeys(c.o.History); err != nil {
+	options.History, err = schema.HistoryKeys(c.o.History)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	plan, err := features.NewPlan(&schema, op.layout, options)
@@ -310,14 +303,6 @@ func (c *collecting) plan(op *opened, name string) (*features.Plan, error) {
 		return nil, fmt.Errorf("%s: no time column: want one for --split time, --since and --until", name)
 	}
 	return plan, nil
-}
-
-// keys is what reads the keys of history fields, nil where there are none.
-func (c *collecting) keys() *features.Encoder {
-	if c.c == nil {
-		return nil
-	}
-	return c.c.Keys()
 }
 
 // reweigh makes the column name the only weight.

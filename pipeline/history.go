@@ -76,6 +76,28 @@ func (h *historyPass) do(j *job, seq int64) {
 	}
 }
 
+// snapshot gives the state after the rows so far; nil without history.
+func (h *historyPass) snapshot() *features.Snapshot {
+	if h == nil {
+		return nil
+	}
+	return h.state.Snapshot()
+}
+
+// inOrder has training's rows go through an empty State where keys, asked once
+// a source's layout is known, has history fields to read the keys of.
+func (r *rowReader) inOrder(layout func(*opened, string) error, keys func(*opened) *features.Encoder) func(*opened, string) error {
+	return func(op *opened, name string) error {
+		if err := layout(op, name); err != nil {
+			return err
+		}
+		if op.keys = keys(op); op.keys != nil && r.history == nil {
+			r.history = newHistoryPass(op.keys.Spec().NewState(), true)
+		}
+		return nil
+	}
+}
+
 // note tells, once all is read, of rows that were not in the order of time.
 func (h *historyPass) note(obs Observer) {
 	if h == nil || h.late == "" || obs == nil {
