@@ -15,8 +15,8 @@ const SolverFTRL = "ftrl"
 // Defaults of the online method, chosen on the last hours of training rows of
 // Avazu's and on synthetic ones.
 const (
-	defaultAlpha  = 0.08
-	defaultBeta   = 1
+	defaultAlpha  = 0.1
+	defaultBeta   = 0.3
 	defaultFTRLL1 = 0
 	defaultFTRLL2 = 1
 )
