@@ -15,6 +15,7 @@ def run(context):
         ("lr", ["--algo", "lr"]),
         ("lr-bits", ["--algo", "lr", "--bits", "16"]),
         ("lr-l1", ["--algo", "lr", "--l1", "1"]),
+        ("lr-ftrl", ["--algo", "lr", "--solver", "ftrl", "--bits", "18"]),
         ("lr-random-split", ["--algo", "lr", "--split", "random", "--seed", "3"]),
         ("dt", ["--algo", "dt"]),
         ("rf", ["--algo", "rf", "--trees", "20", "--seed", "5"]),

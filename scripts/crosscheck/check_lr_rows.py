@@ -69,6 +69,8 @@ def run(context):
         ("bits and crosses", ["--bits", "16", "--cross", "site_id,app_id", "--cross", "hour_time,device_type"]),
         ("crosses and parts", ["--cross", "site_id,C17", "--cross", "dayofweek,app_id", "--include", "day,dayofweek,hour_time,C14,device_model"]),
         ("caps", ["--preset", "replaced-lr"]),
+        ("ftrl", ["--solver", "ftrl"]),
+        ("ftrl sparse", ["--solver", "ftrl", "--bits", "18", "--l1", "0.5", "--min-count", "2", "--cross", "site_id,app_id"]),
     ]
     for name, flags in cases:
         compare(context, f"lr-rows/{name}", data, flags, data)

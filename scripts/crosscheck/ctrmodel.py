@@ -42,6 +42,9 @@ class Model:
         self.weights = self.tensors.get("lr/weights")
         self.bias = float(self.tensors["lr/bias"][0]) if "lr/bias" in self.tensors else None
         self.dictionaries = [self._dictionary(i) for i in range(len(self.fields))]
+        if "ftrl/index" in self.tensors:  # learned online: only the slots that were hit
+            self.weights = np.zeros(self.offsets()[1])
+            self.weights[self.tensors["ftrl/index"]] = self.tensors["ftrl/weights"]
 
     def _dictionary(self, i):
         if self.fields[i]["type"] != "dict":
