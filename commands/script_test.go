@@ -51,6 +51,10 @@ var update = os.Getenv("UPDATE") != ""
 // and the condition [shared] for the real rows of CTR_SHARED.
 func TestScripts(t *testing.T) {
 	shared := sharedDir()
+	columnar, err := filepath.Abs("../features/columnar/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -58,6 +62,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       update,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SHARED", shared)
+			e.Setenv("COLUMNAR", columnar)
 			e.Setenv("GORACE", raceOptions)
 			return nil
 		},

@@ -37,6 +37,7 @@ type Block struct {
 	rows   []rowRef
 	errs   []rowErr // ascending by row, one a row at most
 
+	columns Columns        // where the fields of columnar rows come from
 	quoted  bool           // some row of the text holds a quote
 	pending bool           // read, and not yet Split
 	keys    map[string]int // positions in layout, for JSON; nil until needed
@@ -60,7 +61,8 @@ type Block struct {
 // in the high one. A Block has width of them a row.
 func bound(start, end uint32) uint64 { return uint64(start) | uint64(end)<<32 }
 
-// rowRef is where a row stands in data and which line of its file it begins on.
+// rowRef is where a row stands in data and which line of its file it begins on
+// (columnar rows: its number in the file, and no text).
 type rowRef struct {
 	start, end uint32
 	line       int64
@@ -103,10 +105,13 @@ func (b *Block) Raw(i int) []byte {
 }
 
 // Line gives the line of its file on which row i begins, from 1; 0 where the
-// rows did not come from a file.
+// rows did not come from a file of lines.
 func (b *Block) Line(i int) int64 {
-	if b.Cached() {
+	switch {
+	case b.Cached():
 		return b.cached.line(i)
+	case b.Columnar():
+		return 0
 	}
 	return b.rows[i].line
 }
@@ -152,7 +157,7 @@ func (b *Block) clear(layout Layout, name string) {
 	b.bounds, b.rows = b.bounds[:0], b.rows[:0]
 	clear(b.errs) // so that their errors can be collected
 	b.errs = b.errs[:0]
-	b.quoted, b.cached = false, cachedRows{}
+	b.quoted, b.cached, b.columns = false, cachedRows{}, nil
 	b.hours, b.keyHashes, b.past, b.pastWidth = b.hours[:0], b.keyHashes[:0], b.past[:0], 0
 }
 
@@ -171,7 +176,8 @@ func (b *Block) pad() {
 // fail gives row i an error of the given column (-1: of the row as a whole)
 // and empty fields.
 func (b *Block) fail(i, column int, value []byte, msg string) {
-	e := &RowError{File: b.Name, Line: b.rows[i].line, Msg: msg}
+	e := &RowError{Msg: msg}
+	b.Place(e, i)
 	if column >= 0 && column < b.width {
 		e.Column = b.layout[column]
 	}

@@ -7,10 +7,11 @@ import (
 
 // RowError is a fault of one row: where it stands and what is wrong with it.
 // Its text is "FILE:LINE: column NAME: VALUE: want WANT" with the parts that
-// are known.
+// are known; in a columnar file, which has no lines, "FILE: row ROW: …".
 type RowError struct {
 	File   string // file or topic; "" where unknown
 	Line   int64  // from 1; 0 where unknown
+	Row    int64  // in a columnar file, from 1; else 0
 	Column string // "" where the fault is of the row as a whole
 	Value  []byte // the value as read; nil where there is none to show
 	Msg    string // "want 0 or 1", or for a whole row: "23 fields: want 24"
@@ -32,6 +33,9 @@ func (e *RowError) Error() string {
 		b = append(b, ": "...)
 	} else if e.Line > 0 {
 		b = fmt.Appendf(b, "line %d: ", e.Line)
+	}
+	if e.Row > 0 {
+		b = fmt.Appendf(b, "row %d: ", e.Row)
 	}
 	if e.Column != "" {
 		b = fmt.Appendf(b, "column %s: ", e.Column)

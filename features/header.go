@@ -220,6 +220,22 @@ func countColumns(n int) string {
 // the most columns named there, if they make a header of it, else the one with
 // a layout of so many columns; nil where there is none. A new value each time.
 func Detect(first Layout) *Schema {
+	if found := DetectNames(first); found != nil {
+		return found
+	}
+	for _, s := range Presets() {
+		for _, l := range s.Layouts {
+			if len(l) == len(first) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// DetectNames gives the preset with the most columns named in first, if they
+// would make a header of it; nil where there is none. A new value each time.
+func DetectNames(first Layout) *Schema {
 	var found *Schema
 	most := 0
 	for _, s := range Presets() {
@@ -233,15 +249,5 @@ func Detect(first Layout) *Schema {
 			found, most = s, hits
 		}
 	}
-	if found != nil {
-		return found
-	}
-	for _, s := range Presets() {
-		for _, l := range s.Layouts {
-			if len(l) == len(first) {
-				return s
-			}
-		}
-	}
-	return nil
+	return found
 }

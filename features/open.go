@@ -28,8 +28,9 @@ type Input struct {
 	name   string
 	size   int64
 	pos    atomic.Int64
-	r      io.Reader // decompressed
-	packed string    // "gzip", "zstd" or ""
+	r      io.Reader   // decompressed
+	at     io.ReaderAt // the file, where it is one of known size and not packed
+	packed string      // "gzip", "zstd" or ""
 	close  []func() error
 }
 
@@ -50,6 +51,9 @@ func Open(path string) (*Input, error) {
 		return nil, err
 	}
 	in.close = append(in.close, f.Close)
+	if in.size > 0 && in.packed == "" {
+		in.at = f
+	}
 	return in, nil
 }
 
@@ -85,7 +89,6 @@ var foreign = []struct{ magic, what, hint string }{
 	{"PK\x03\x04", "a zip archive", "unpack it first: unzip -p FILE | ctr … -"},
 	{"BZh", "bzip2 data", "unpack it first: bzip2 -dc FILE | ctr … -"},
 	{"\xfd7zXZ\x00", "xz data", "unpack it first: xz -dc FILE | ctr … -"},
-	{"PAR1", "a Parquet file", "write it as CSV first"},
 }
 
 func (in *Input) unpack(head []byte, r io.Reader) error {
@@ -159,6 +162,23 @@ func (in *Input) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Peek gives the next n bytes without reading them, fewer where the input ends
+// before. It is for looking at the beginning, once: each call costs a copy.
+func (in *Input) Peek(n int) ([]byte, error) {
+	head := make([]byte, n)
+	n, err := io.ReadFull(in, head)
+	head = head[:n]
+	in.r = io.MultiReader(bytes.NewReader(head), in.r)
+	if errors.Is(err, io.EOF) || err == io.ErrUnexpectedEOF { // ReadFull's own: one that is wrapped is damage
+		err = nil
+	}
+	return head, err
+}
+
+// ReaderAt gives the file itself, to be read at any place, and its size. It
+// is nil for packed files, standard input and what else has no size.
+func (in *Input) ReaderAt() (io.ReaderAt, int64) { return in.at, in.size }
 
 // Name gives the path, or "stdin".
 func (in *Input) Name() string { return in.name }

@@ -148,7 +148,6 @@ func TestOpenErrors(t *testing.T) {
 	f("x.zip", []byte("PK\x03\x04xxxx"), "a zip archive: want CSV or TSV, plain, gzip or zstd", nil)
 	f("x.bz2", []byte("BZh9xxxx"), "bzip2 data: want CSV or TSV, plain, gzip or zstd", nil)
 	f("x.xz", []byte("\xfd7zXZ\x00"), "xz data: want CSV or TSV, plain, gzip or zstd", nil)
-	f("x.parquet", []byte("PAR1xxxx"), "a Parquet file: want CSV or TSV, plain, gzip or zstd", nil)
 	if _, err := OpenStdin(iotest.ErrReader(errors.New("gone"))); err == nil || err.Error() != "stdin: gone" {
 		t.Fatal(err)
 	}

@@ -19,8 +19,12 @@ func (b *Block) Split() {
 		return
 	}
 	b.pending = false
-	if b.Cached() {
+	switch {
+	case b.Cached():
 		b.splitCached()
+		return
+	case b.Columnar():
+		b.splitColumns()
 		return
 	}
 	b.bounds = resize(b.bounds, len(b.rows)*b.width)
@@ -304,7 +308,14 @@ func quotedEnd(text []byte, at int, comma byte) (rowState, int) {
 // checkNUL gives row i an Err where it holds a NUL byte: text has none, so it
 // is a sign of damage or of another encoding.
 func (b *Block) checkNUL(i int) {
-	if bytes.IndexByte(b.Raw(i), 0) < 0 || b.Err(i) != nil {
+	if bytes.IndexByte(b.Raw(i), 0) >= 0 {
+		b.checkFieldsNUL(i)
+	}
+}
+
+// checkFieldsNUL does the same by looking at the fields.
+func (b *Block) checkFieldsNUL(i int) {
+	if b.Err(i) != nil {
 		return
 	}
 	row := b.Row(i)

@@ -199,7 +199,7 @@ func (s *scoring) bind(op *opened, name string) error {
 	} else if s.weighted == nil {
 		s.weighted = &has
 	}
-	op.bind, op.keys = e, e
+	op.bind, op.keys, op.reads = e, e, e.Reads(true)
 	return nil
 }
 

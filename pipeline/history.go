@@ -1,7 +1,7 @@
 package pipeline
 
 import (
-	"fmt"
+	"strings"
 	"sync"
 
 	"ctr/features"
@@ -62,17 +62,19 @@ func (h *historyPass) do(j *job, seq int64) {
 	h.turns.wait(seq)
 	late := h.state.Count(&j.block)
 	if late >= 0 && h.late == "" {
-		h.late = fmt.Sprintf("%s:%d", j.block.Name, j.block.Line(late))
+		var at features.RowError
+		j.block.Place(&at, late)
+		h.late = strings.TrimSuffix(at.Error(), ": ")
 	}
 	h.turns.done()
 	if late >= 0 && h.ordered {
 		row := j.block.Row(late)
-		j.err = features.WithHint(
-			&features.RowError{
-				File: j.block.Name, Line: j.block.Line(late), Column: keys.Spec().Schema.Find(features.Time),
-				Value: append([]byte(nil), keys.Time(&row)...), Msg: "an earlier hour than that of a row before it: history wants rows in the order of time",
-			},
-			"sort the rows by time, or train without --history")
+		err := &features.RowError{
+			Column: keys.Spec().Schema.Find(features.Time),
+			Value:  append([]byte(nil), keys.Time(&row)...), Msg: "an earlier hour than that of a row before it: history wants rows in the order of time",
+		}
+		j.block.Place(err, late)
+		j.err = features.WithHint(err, "sort the rows by time, or train without --history")
 	}
 }
 

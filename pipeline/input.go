@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"ctr/features"
+	"ctr/features/columnar"
 	"ctr/pipeline/synth"
 )
 
@@ -41,6 +42,7 @@ type SynthSource struct {
 // stream is an open source.
 type stream struct {
 	io.Reader
+	in    *features.Input // nil for the built-in rows
 	pos   func() int64
 	close func() error
 }
@@ -55,13 +57,13 @@ func (s *source) open(ctx context.Context, threads int) (*stream, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &stream{Reader: in, pos: in.Pos, close: in.Close}, nil
+		return &stream{Reader: in, in: in, pos: in.Pos, close: in.Close}, nil
 	default:
 		in, err := features.Open(cmp.Or(s.spool, s.path))
 		if err != nil {
 			return nil, err
 		}
-		return &stream{Reader: in, pos: in.Pos, close: in.Close}, nil
+		return &stream{Reader: in, in: in, pos: in.Pos, close: in.Close}, nil
 	}
 }
 
@@ -213,6 +215,51 @@ func (in *Input) validate() (faults []string) {
 		faults = append(faults, fmt.Sprintf("rows %d: want 1 or more, or 0 for all", in.Rows))
 	}
 	return faults
+}
+
+// rowSource gives the rows of one source, a Block at a time: a
+// features.Reader for text, a columnar.Reader for Parquet and Arrow.
+type rowSource interface {
+	Layout() features.Layout
+	Schema() *features.Schema
+	// Next fills b, which must be Split then; io.EOF is the end.
+	Next(b *features.Block) error
+	// Sum64 and Bytes are the fingerprint of what was read, complete after
+	// io.EOF.
+	Sum64() uint64
+	Bytes() int64
+}
+
+// rows begins to read s, in whatever form its rows are.
+func (in *Input) rows(s *stream, name string, schema *features.Schema) (rowSource, error) {
+	o := in.readerOptions(schema)
+	if s.in == nil {
+		return features.NewReader(s, name, o)
+	}
+	head, err := s.in.Peek(columnar.HeadSize)
+	if err != nil {
+		return nil, err
+	}
+	if columnar.Detect(head) == columnar.None {
+		return features.NewReader(s, name, o)
+	}
+	r, err := columnar.NewReader(s.in, o)
+	if err != nil {
+		return nil, err
+	}
+	s.pos = r.Pos
+	done := s.close
+	s.close = func() error { return errors.Join(r.Close(), done()) }
+	return r, nil
+}
+
+// readOnly says which columns of rows will be looked at, where it can make
+// use of that; nil stands for all.
+func readOnly(rows rowSource, columns []bool) error {
+	if r, ok := rows.(*columnar.Reader); ok && columns != nil {
+		return r.Need(columns)
+	}
+	return nil
 }
 
 // readerOptions are what a reader of these rows needs.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ctr/features"
+	"ctr/features/columnar"
 	"ctr/models"
 	"ctr/models/linear"
 	"ctr/models/metrics"
@@ -167,13 +168,14 @@ func (t *onlineTraining) bind(op *opened, name string) error {
 	}
 	spec := t.spec
 	if spec == nil { // known after the first look at the rows
+		op.reads = t.c.c.Reads()
 		return nil
 	}
 	e, err := spec.Encoder(op.layout)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	op.bind = e
+	op.bind, op.reads = e, e.Reads(false)
 	return nil
 }
 
@@ -250,13 +252,19 @@ func (t *onlineTraining) peek(ctx context.Context, s *source) error {
 		s.stdin = begin
 		text, _ := begin.Peek(sniffed) // an error comes again when it is read
 		see.stdin = bytes.NewReader(text)
+		if columnar.Detect(text) == columnar.Parquet { // its index is at its end
+			if err := t.respool(); err != nil {
+				return err
+			}
+			see = *s
+		}
 	}
 	in, err := see.open(ctx, t.o.threads())
 	if err != nil {
 		return err
 	}
 	defer in.close() //nolint:errcheck // only read
-	rd, err := features.NewReader(in, s.name, t.o.readerOptions(t.schema))
+	rd, err := t.o.rows(in, s.name, t.schema)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,8 @@ type opened struct {
 	// keys reads the keys of history fields; set by layout where there is a
 	// historyPass.
 	keys *features.Encoder
+	// reads has the columns that will be looked at; nil = all.
+	reads []bool
 }
 
 // rowReader reads sources, has threads work on their blocks, and emits the
@@ -193,12 +195,15 @@ func (r *rowReader) totalSize() int64 {
 }
 
 func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan *job, tooMany *atomic.Bool, progress func(), send func(*job)) error {
-	rd, err := features.NewReader(s, r.sources[file].name, r.in.readerOptions(r.schema))
+	rd, err := r.in.rows(s, r.sources[file].name, r.schema)
 	if err != nil {
 		return err
 	}
 	open := &opened{layout: rd.Layout(), schema: rd.Schema()}
 	if err := r.layout(open, r.sources[file].name); err != nil {
+		return err
+	}
+	if err := readOnly(rd, open.reads); err != nil {
 		return err
 	}
 	for !tooMany.Load() {
@@ -243,7 +248,7 @@ func (r *rowReader) noRows(name string, window bool) error {
 func (j *job) fail(row int, err error) {
 	var re *features.RowError
 	if errors.As(err, &re) && re.File == "" {
-		re.File, re.Line = j.block.Name, j.block.Line(row)
+		j.block.Place(re, row)
 		// The value points into the block, which is used again.
 		re.Value = slices.Clone(re.Value)
 	}

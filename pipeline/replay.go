@@ -140,7 +140,7 @@ type replay struct {
 
 	read, sent int64
 	block      features.Block
-	json       []byte
+	text       []byte // of a row that is not sent as its file has it
 	told       time.Time
 	before     int64 // bytes of the files before this one
 	total      int64
@@ -178,7 +178,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 	for {
 		r.before = 0
 		for i := range r.sources {
-			err := r.each(ctx, &r.sources[i], func(rd *features.Reader, s *stream) error {
+			err := r.each(ctx, &r.sources[i], func(rd rowSource, s *stream) error {
 				return r.send(ctx, rd, s, r.sources[i].name, started)
 			})
 			if errors.Is(err, errLimit) {
@@ -201,13 +201,13 @@ func (r *replay) run(ctx context.Context) (err error) {
 }
 
 // each opens a source and calls do for it.
-func (r *replay) each(ctx context.Context, src *source, do func(*features.Reader, *stream) error) error {
+func (r *replay) each(ctx context.Context, src *source, do func(rowSource, *stream) error) error {
 	s, err := src.open(ctx, r.o.threads())
 	if err != nil {
 		return err
 	}
 	defer s.close() //nolint:errcheck // only read
-	rd, err := features.NewReader(s, src.name, r.o.readerOptions(r.schema))
+	rd, err := r.o.rows(s, src.name, r.schema)
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (r *replay) each(ctx context.Context, src *source, do func(*features.Reader
 
 // column gives the place of a column of rd, and an error that names it where
 // it is not there.
-func column(rd *features.Reader, src, name, what string) (int, error) {
+func column(rd rowSource, src, name, what string) (int, error) {
 	at := rd.Layout().Index(name)
 	if name == "" || at < 0 {
 		return -1, fmt.Errorf("%s: column %q, %s: want one of %s", src, name, what, strings.Join(rd.Layout(), ", "))
@@ -229,7 +229,7 @@ func column(rd *features.Reader, src, name, what string) (int, error) {
 }
 
 // timeColumn gives the place of the column that the clock goes by.
-func timeColumn(rd *features.Reader, src string) (int, error) {
+func timeColumn(rd rowSource, src string) (int, error) {
 	if rd.Schema() == nil {
 		return -1, fmt.Errorf("%s: speed: want a schema that says which column is the time", src)
 	}
@@ -237,7 +237,7 @@ func timeColumn(rd *features.Reader, src string) (int, error) {
 }
 
 // send sends the rows of one source.
-func (r *replay) send(ctx context.Context, rd *features.Reader, s *stream, name string, started time.Time) (err error) {
+func (r *replay) send(ctx context.Context, rd rowSource, s *stream, name string, started time.Time) (err error) {
 	key, hour := -1, -1
 	if r.o.Key != "" {
 		if key, err = column(rd, name, r.o.Key, "the key"); err != nil {
@@ -257,7 +257,7 @@ func (r *replay) send(ctx context.Context, rd *features.Reader, s *stream, name 
 		if err != nil {
 			return err
 		}
-		if key >= 0 || hour >= 0 || r.o.JSON {
+		if key >= 0 || hour >= 0 || r.o.JSON || r.block.Columnar() {
 			r.block.Split()
 		}
 		for i := range r.block.Len() {
@@ -281,9 +281,17 @@ func (r *replay) row(ctx context.Context, i, key, hour int, started time.Time, s
 			h = row.Field(hour)
 		}
 		if r.o.JSON {
-			r.json = row.AppendJSON(r.json[:0], r.block.Layout())
-			value = r.json
+			r.text = row.AppendJSON(r.text[:0], r.block.Layout())
+			value = r.text
 		}
+	}
+	if r.block.Columnar() && !r.o.JSON {
+		if err := r.block.Err(i); err != nil {
+			return err // there is no text to send
+		}
+		row := r.block.Row(i)
+		r.text = row.AppendCSV(r.text[:0])
+		value = r.text
 	}
 	if r.pace != nil {
 		if err := sleepUntil(ctx, started.Add(r.pace.due(h))); err != nil {
@@ -328,7 +336,7 @@ func (r *replay) count(ctx context.Context, c *dataClock) error {
 	c.rows = map[features.Hour]int64{}
 	for i := range r.sources {
 		src := &r.sources[i]
-		err := r.each(ctx, src, func(rd *features.Reader, _ *stream) error {
+		err := r.each(ctx, src, func(rd rowSource, _ *stream) error {
 			hour, err := timeColumn(rd, src.name)
 			if err != nil {
 				return err

@@ -248,15 +248,17 @@ type collecting struct {
 // holds the others to it.
 func (c *collecting) layout(op *opened, name string) error {
 	if c.c != nil {
+		op.reads = c.c.Reads()
 		return sameLayout(c.first, op.layout, name)
 	}
 	plan, err := c.plan(op, name)
 	if err != nil {
 		return err
 	}
-	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{
-		Sample: c.o.Rows, Seed: c.o.Seed, Since: c.since, Until: c.until,
-	})
+	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{Sample: c.o.Rows, Seed: c.o.Seed, Since: c.since, Until: c.until})
+	if err == nil {
+		op.reads = c.c.Reads()
+	}
 	return err
 }
 
