@@ -85,16 +85,22 @@ func (o *OnlineOptions) validate() (faults []string) {
 // maxAdmit is the largest count that a slot's float32 holds exactly.
 const maxAdmit = 1 << 24
 
-// slot is the state of a coordinate: z of McMahan et al. 2013, and q, the root
-// of their n (the sum of squared gradients). The root is kept in place of n
-// because it is wanted twice a row and changes once. The weight is
+// slot is the state of a coordinate. q is the root of n of McMahan et al. 2013,
+// the sum of squared gradients: the root is wanted twice a row and changes once.
+// v is their z where λ₁ > 0, from which the weight follows,
 //
 //	w = 0                                       where |z| <= λ₁
 //	w = (sign(z)·λ₁ - z)·α / (β + α·λ₂ + q)     elsewhere
 //
-// (their Algorithm 1). Where slots are admitted by count, q is 0 until then and
-// z is the number of rows that hit the slot so far.
-type slot struct{ z, q float32 }
+// (their Algorithm 1). Where λ₁ = 0, v is the weight itself: put into the
+// update of z, z' = z + g - (q' - q)/α·w, this w gives
+//
+//	w' = w - α·g / (β + α·λ₂ + q')
+//
+// which saves a division a code before the row can be predicted. Where slots
+// are admitted by count, q is 0 until then and v is the number of rows that hit
+// the slot so far.
+type slot struct{ v, q float32 }
 
 // FTRL is logistic regression learned online by FTRL-Proximal with a learning
 // rate a coordinate (McMahan et al. 2013, "Ad click prediction: a view from
@@ -178,20 +184,29 @@ func (l *FTRL) resume(m models.Model) error {
 	}
 	s := from.online
 	for i, at := range s.index {
-		if s.q[i] > 0 || l.k.admit > 0 { // counts mean nothing where slots are admitted at once
-			l.table[at] = slot{s.z[i], s.q[i]}
+		q, w := s.q[i], float32(from.weights[at])
+		switch {
+		case q == 0 && l.k.admit == 0: // a count, which means nothing where slots are admitted at once
+		case q == 0 || l.k.l1 > 0 && s.v != nil:
+			l.table[at] = slot{s.v[i], q}
+		case l.k.l1 > 0:
+			l.table[at] = slot{-w * (l.k.base + q) / l.k.alpha, q}
+		default:
+			l.table[at] = slot{w, q}
 		}
 	}
-	l.bias = slot{s.biasZ, s.biasQ}
+	l.bias = s.bias
 	return nil
 }
 
 // weight gives the weight of a slot.
 func (k *coefficients) weight(s slot) float32 {
-	z := s.z
+	z := s.v
 	switch {
 	case s.q == 0: // never learned, or not yet admitted
 		return 0
+	case k.l1 == 0:
+		return s.v
 	case z > k.l1:
 		z -= k.l1
 	case z < -k.l1:
@@ -219,32 +234,37 @@ func (l *FTRL) Model(keepNegatives float64, report Report) (*Model, error) {
 		}
 	}()
 	weights := make([]float64, len(l.table))
-	on := &online{biasZ: l.bias.z, biasQ: l.bias.q}
+	on := &online{bias: l.bias}
 	n := 0
 	for _, s := range l.table {
 		if s != (slot{}) {
 			n++
 		}
 	}
-	on.index, on.z, on.q = make([]uint32, 0, n), make([]float32, 0, n), make([]float32, 0, n)
+	on.index, on.q = make([]uint32, 0, n), make([]float32, 0, n)
+	keepV := l.k.l1 > 0 || l.k.admit > 0 // else v is the weight
+	if keepV {
+		on.v = make([]float32, 0, n)
+	}
 	for i, s := range l.table {
 		if s == (slot{}) {
 			continue
 		}
 		w := float64(l.k.weight(s))
-		if math.IsNaN(w) || math.IsInf(w, 0) {
+		if !(math.Abs(w)+float64(s.q) < math.Inf(1)) {
 			return nil, fmt.Errorf("lr: weight %d is not finite: want a smaller alpha or smaller row weights", i)
 		}
 		weights[i] = w
-		on.index, on.z, on.q = append(on.index, uint32(i)), append(on.z, s.z), append(on.q, s.q)
+		on.index, on.q = append(on.index, uint32(i)), append(on.q, s.q)
+		if keepV {
+			on.v = append(on.v, s.v)
+		}
 	}
-	bias := float64(l.biasWeight()) + math.Log(keepNegatives)
-	if math.IsNaN(bias) || math.IsInf(bias, 0) {
+	bias := float64(l.bias.v) + math.Log(keepNegatives)
+	if !(math.Abs(bias)+float64(l.bias.q) < math.Inf(1)) {
 		return nil, fmt.Errorf("lr: the intercept is not finite: want a smaller alpha or smaller row weights")
 	}
 	m := newModel(l.spec, weights, bias, report)
 	m.online = on
 	return m, nil
 }
-
-func (l *FTRL) biasWeight() float32 { return -l.bias.z * l.k.alpha / (l.k.biasBase + l.bias.q) }

@@ -21,7 +21,7 @@ type Batch struct {
 
 // Learn predicts each row of b, in order, and learns from it.
 //
-// A row costs one division and one root a code, and the wait for the slots,
+// Without λ₁, a row costs one division and one root a code, and the wait for the slots,
 // which lie anywhere in the table: those of the rows to come are asked for
 // ahead.
 func (l *FTRL) Learn(b *Batch) {
@@ -45,14 +45,13 @@ func (l *FTRL) Learn(b *Batch) {
 			prefetch(l.table, codes[next*f:(next+1)*f])
 		}
 		row := codes[i*f : (i+1)*f]
-		biasW := -bias.z * l.k.alpha / (l.k.biasBase + bias.q)
-		p[i] = float32(Sigmoid(float64(biasW + l.predict(row, w))))
+		p[i] = float32(Sigmoid(float64(bias.v + l.predict(row, w))))
 		g := p[i] - float32(b.Y[i])
 		if len(b.W) > 0 {
 			g *= b.W[i]
 		}
 		l.update(row, w, g)
-		bias = bias.moved(g, biasW, l.k.perAlpha)
+		bias = bias.stepped(g, l.k.alpha, l.k.biasBase)
 	}
 	l.bias = bias
 }
@@ -60,27 +59,21 @@ func (l *FTRL) Learn(b *Batch) {
 // ahead is how many rows ahead slots are asked for.
 const ahead = 6
 
-// predict sets w to the weights of a row's codes and gives their sum. Two sums
-// take turns, so that additions need not wait for each other.
+// predict gives the sum of the weights of a row's codes and, where they are not
+// the slots' v, sets w to them. Two sums take turns, so that additions need not
+// wait for each other.
 func (l *FTRL) predict(row []uint32, w []float32) float32 {
 	if l.k.l1 > 0 || l.k.admit > 0 {
 		return l.predictSparse(row, w)
 	}
-	table, alpha, base := l.table, l.k.alpha, l.k.base
-	w = w[:len(row)]
+	table := l.table
 	var s0, s1 float32
-	for j := 0; j+1 < len(row); j += 2 {
-		a, b := table[row[j]], table[row[j+1]]
-		wa := -a.z * alpha / (base + a.q)
-		wb := -b.z * alpha / (base + b.q)
-		w[j], w[j+1] = wa, wb
-		s0 += wa
-		s1 += wb
+	for ; len(row) >= 2; row = row[2:] {
+		s0 += table[row[0]].v
+		s1 += table[row[1]].v
 	}
-	if n := len(row); n&1 == 1 {
-		a := table[row[n-1]]
-		w[n-1] = -a.z * alpha / (base + a.q)
-		s0 += w[n-1]
+	if len(row) > 0 {
+		s0 += table[row[0]].v
 	}
 	return s0 + s1
 }
@@ -100,29 +93,38 @@ func (l *FTRL) predictSparse(row []uint32, w []float32) float32 {
 	return s0 + s1
 }
 
-// update moves the slots of a row by gradient g.
+// update moves the slots of a row, whose weights are w, by gradient g.
 func (l *FTRL) update(row []uint32, w []float32, g float32) {
-	if l.k.admit > 0 {
+	switch {
+	case l.k.admit > 0:
 		l.updateAdmitted(row, w, g)
-		return
-	}
-	table, per, g2 := l.table, l.k.perAlpha, float32(g*g)
-	w = w[:len(row)]
-	for j, c := range row {
-		s := &table[c]
-		q := s.q
-		root := float32(math.Sqrt(float64(float32(q*q) + g2)))
-		s.z += g - float32(float32((root-q)*per)*w[j])
-		s.q = root
+	case l.k.l1 > 0:
+		for j, c := range row {
+			l.table[c] = l.table[c].moved(g, w[j], l.k.perAlpha)
+		}
+	default:
+		table, base, g2, step := l.table, l.k.base, float32(g*g), float32(l.k.alpha*g)
+		for _, c := range row {
+			s := &table[c]
+			q := float32(math.Sqrt(float64(float32(s.q*s.q) + g2)))
+			s.v -= step / (base + q)
+			s.q = q
+		}
 	}
 }
 
-// moved gives the slot after gradient g at weight w:
+// stepped gives a slot whose v is its weight after gradient g.
+func (s slot) stepped(g, alpha, base float32) slot {
+	q := float32(math.Sqrt(float64(float32(s.q*s.q) + float32(g*g))))
+	return slot{v: s.v - float32(alpha*g)/(base+q), q: q}
+}
+
+// moved gives a slot whose v is z after gradient g at weight w:
 // σ = (√(n+g²) - √n)/α, z += g - σw (McMahan et al. 2013, Algorithm 1).
 func (s slot) moved(g, w, perAlpha float32) slot {
-	root := float32(math.Sqrt(float64(float32(s.q*s.q) + float32(g*g))))
-	sigma := float32((root - s.q) * perAlpha)
-	return slot{z: s.z + (g - float32(sigma*w)), q: root}
+	q := float32(math.Sqrt(float64(float32(s.q*s.q) + float32(g*g))))
+	sigma := float32((q - s.q) * perAlpha)
+	return slot{v: s.v + (g - float32(sigma*w)), q: q}
 }
 
 // updateAdmitted is update where a slot is learned only from its Admit-th row
@@ -131,13 +133,17 @@ func (l *FTRL) updateAdmitted(row []uint32, w []float32, g float32) {
 	for j, c := range row {
 		s := l.table[c]
 		if s.q == 0 {
-			if s.z++; s.z < l.k.admit {
+			if s.v++; s.v < l.k.admit {
 				l.table[c] = s
 				continue
 			}
-			s.z = 0
+			s.v = 0
 		}
-		s = s.moved(g, w[j], l.k.perAlpha)
+		if l.k.l1 > 0 {
+			s = s.moved(g, w[j], l.k.perAlpha)
+		} else {
+			s = s.stepped(g, l.k.alpha, l.k.base)
+		}
 		s.q = max(s.q, tiny) // a gradient of 0 must not undo the admission
 		l.table[c] = s
 	}

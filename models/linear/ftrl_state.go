@@ -11,25 +11,27 @@ import (
 // from their state.
 const (
 	tensorIndex   = "ftrl/index"
-	tensorZ       = "ftrl/z"
+	tensorV       = "ftrl/v"
 	tensorQ       = "ftrl/q"
-	tensorBiasZQ  = "ftrl/bias"
+	tensorBias2   = "ftrl/bias"
 	tensorNonzero = "ftrl/weights"
 )
 
 // online is the state that FTRL left a model with: slots that were hit, in
 // ascending order.
 type online struct {
-	index        []uint32
-	z, q         []float32
-	biasZ, biasQ float32
+	index []uint32
+	q     []float32
+	v     []float32 // nil where it is the weight
+	bias  slot
 }
 
 // save writes the slots that were hit: U32 ftrl/index, where a slot stands in
 // the table of weights that the spec's offsets lay out, F32 ftrl/weights, its
-// weight, and F32 ftrl/z and ftrl/q, the state that a warm start goes on from
-// (z and √n of McMahan et al. 2013; q = 0 and z = a count where the slot is not
-// admitted yet); F32 ftrl/bias has z and q of the intercept.
+// weight, and F32 ftrl/q, the state that a warm start goes on from (√n of McMahan
+// et al. 2013), with F32 ftrl/v where the weight is not all of the rest: z where
+// there is an L1 penalty, and the number of rows seen where q = 0 and the slot
+// is not admitted yet; F32 ftrl/bias has weight and q of the intercept.
 func (s *online) save(f *models.File, weights []float64) error {
 	w := make([]float32, len(s.index))
 	for i, at := range s.index {
@@ -41,7 +43,10 @@ func (s *online) save(f *models.File, weights []float64) error {
 	for _, t := range []struct {
 		name string
 		data []float32
-	}{{tensorNonzero, w}, {tensorZ, s.z}, {tensorQ, s.q}, {tensorBiasZQ, []float32{s.biasZ, s.biasQ}}} {
+	}{{tensorNonzero, w}, {tensorQ, s.q}, {tensorV, s.v}, {tensorBias2, []float32{s.bias.v, s.bias.q}}} {
+		if t.data == nil {
+			continue
+		}
 		if err := f.PutF32(t.name, nil, t.data); err != nil {
 			return err
 		}
@@ -76,8 +81,11 @@ func loadOnline(f *models.File, total int) (s *online, weights []float64, err er
 		return v
 	}
 	w := vec(tensorNonzero, len(s.index))
-	s.z, s.q = vec(tensorZ, len(s.index)), vec(tensorQ, len(s.index))
-	bias := vec(tensorBiasZQ, 2)
+	s.q = vec(tensorQ, len(s.index))
+	if f.Has(tensorV) {
+		s.v = vec(tensorV, len(s.index))
+	}
+	bias := vec(tensorBias2, 2)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,7 +94,7 @@ func loadOnline(f *models.File, total int) (s *online, weights []float64, err er
 			return nil, nil, fmt.Errorf("tensor %s: %v: want 0 or more", tensorQ, q)
 		}
 	}
-	s.biasZ, s.biasQ = bias[0], bias[1]
+	s.bias = slot{bias[0], bias[1]}
 	weights = make([]float64, total)
 	for i, at := range s.index {
 		weights[at] = float64(w[i])

@@ -81,8 +81,14 @@ func algorithm1(t *features.Table, o OnlineOptions) (w []float64, bias float64, 
 					continue
 				}
 			}
+			// A slot that two fields of a row hit moves twice: from where it is,
+			// or with L1 from the weight that the row was predicted with.
+			at := ws[j]
+			if o.L1 == 0 {
+				at = weight(i)
+			}
 			sigma := (math.Sqrt(n[i]+g*g) - math.Sqrt(n[i])) / o.Alpha
-			z[i] += g - sigma*ws[j]
+			z[i] += g - sigma*at
 			n[i] += g * g
 		}
 	}
@@ -280,15 +286,14 @@ func TestFTRLRefuses(t *testing.T) {
 // Damage in the state is an error, never a model.
 func TestFTRLDamage(t *testing.T) {
 	tb := hashed(300, 3, 6, 1)
-	m, err := fitOnline(context.Background(), tb, models.Options{}, nil)
+	m, err := fitOnline(context.Background(), tb, models.Options{L1: pointer(1)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := func(want string, change func(s *online)) {
 		t.Helper()
 		s := &online{
-			index: slices.Clone(m.online.index), z: slices.Clone(m.online.z), q: slices.Clone(m.online.q),
-			biasZ: m.online.biasZ, biasQ: m.online.biasQ,
+			index: slices.Clone(m.online.index), v: slices.Clone(m.online.v), q: slices.Clone(m.online.q), bias: m.online.bias,
 		}
 		change(s)
 		file := models.NewFile()
@@ -303,8 +308,9 @@ func TestFTRLDamage(t *testing.T) {
 	nan := float32(math.NaN())
 	f("want ascending numbers below 64", func(s *online) { s.index[3] = s.index[2] })
 	f("want ascending numbers below 64", func(s *online) { s.index[len(s.index)-1] = 64 })
-	f("want finite", func(s *online) { s.z[5] = nan })
-	f("want finite", func(s *online) { s.biasZ = float32(math.Inf(1)) })
+	f("want finite", func(s *online) { s.v[5] = nan })
+	f("want finite", func(s *online) { s.bias.v = float32(math.Inf(1)) })
 	f("want 0 or more", func(s *online) { s.q[0] = -1 })
-	f("ftrl/z", func(s *online) { s.z = s.z[:3] })
+	f("ftrl/v", func(s *online) { s.v = s.v[:3] })
+	f("ftrl/q", func(s *online) { s.q = s.q[:3] })
 }
