@@ -45,18 +45,18 @@ func (e *Encoder) quickCodes(b *Block, rows []int32, dst []uint32) {
 				dst[i*width+f] = o.offset + o.dict.codeAt(b.data, uint32(at), uint32(at>>32))
 			}
 		case opHash:
-			o.hashes(b, rows, dst[f:], width)
+			o.hashes(b, rows, o.offset, dst[f:], width)
 		}
 	}
 }
 
-// hashes writes the hash codes of a column to every width-th place of dst. It
-// is Murmur3 written out for values of up to eight bytes, which a call would
-// cost as much again.
-func (o *op) hashes(b *Block, rows []int32, dst []uint32, width int) {
+// hashes writes offset + the hash code of each row's value in a column to every
+// width-th place of dst. It is Murmur3 written out for values of up to eight
+// bytes, which a call would cost as much again.
+func (o *op) hashes(b *Block, rows []int32, offset uint32, dst []uint32, width int) {
 	const c1, c2, c3 = 0xcc9e2d51, 0x1b873593, 0xe6546b64
 	data, bounds, col, stride := b.data, b.bounds, o.col, b.width
-	seed, mask, offset := o.seed, o.mask, o.offset
+	seed, mask := o.seed, o.mask
 	for i, row := range rows {
 		at := bounds[int(row)*stride+col]
 		s, e := uint32(at), uint32(at>>32)

@@ -24,7 +24,7 @@ func TestHashesIsMurmur3(t *testing.T) {
 		rows = append(rows, i)
 	}
 	got := make([]uint32, 3*len(rows))
-	o.hashes(&b, rows, got[1:], 3)
+	o.hashes(&b, rows, o.offset, got[1:], 3)
 	for i := range rows {
 		r := b.Row(i)
 		if want := 5 + Murmur3(r.Field(1), 77)&o.mask; got[3*i+1] != want || got[3*i] != 0 {

@@ -30,9 +30,13 @@ func (e *Encoder) EncodeRows(b *Block, rows []int32, ex []*Example) (n int, err 
 			}
 			o.dict.codes(b, o.col, rows, f, ex)
 		case opHash:
-			for i, row := range rows {
-				at := b.bounds[int(row)*b.width+o.col]
-				ex[i].Codes[f] = Murmur3(b.data[uint32(at):at>>32], o.seed) & o.mask
+			var codes [codesTogether]uint32
+			for lo := 0; lo < n; lo += codesTogether {
+				group := rows[lo:min(lo+codesTogether, n)]
+				o.hashes(b, group, 0, codes[:], 1)
+				for i := range group {
+					ex[lo+i].Codes[f] = codes[i]
+				}
 			}
 		}
 	}
