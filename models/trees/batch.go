@@ -27,7 +27,17 @@ const fewRows = 4
 func (m *Model) Probabilities(t *features.Table, dst []float64, threads int) []float64 {
 	n := len(dst)
 	dst = append(dst, make([]float64, t.Rows)...)
-	out := dst[n:]
+	m.addAll(t, dst[n:], threads, func(p []float64) {
+		for i := range p {
+			p[i] /= float64(len(m.trees))
+		}
+	})
+	return dst
+}
+
+// addAll adds to out[i] the values of the leaves that row i of t falls in, tree
+// by tree, and calls done for each block of rows that is complete.
+func (m *Model) addAll(t *features.Table, out []float64, threads int, done func(part []float64)) {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
@@ -41,12 +51,13 @@ func (m *Model) Probabilities(t *features.Table, dst []float64, threads int) []f
 				if lo >= t.Rows {
 					return
 				}
-				p.block(lo, out[lo:min(lo+passRows, t.Rows)])
+				part := out[lo:min(lo+passRows, t.Rows)]
+				p.block(lo, part)
+				done(part)
 			}
 		})
 	}
 	wg.Wait()
-	return dst
 }
 
 // pass takes blocks of rows of a table through a model, for one goroutine.
@@ -59,6 +70,7 @@ type pass struct {
 	spare []uint32
 }
 
+// block adds the values of all trees to out, by row from lo.
 func (p *pass) block(lo int, out []float64) {
 	p.lo, p.sum = lo, out
 	rows := p.rows[:len(out)]
@@ -67,9 +79,6 @@ func (p *pass) block(lo int, out []float64) {
 			rows[i] = uint32(i)
 		}
 		p.down(root, rows)
-	}
-	for i := range out {
-		out[i] /= float64(len(p.m.trees))
 	}
 }
 

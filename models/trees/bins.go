@@ -41,30 +41,44 @@ type field struct {
 
 // bin learns the bins of t's fields and puts its rows in them.
 func bin(t *features.Table, threads int) *binned {
-	b := &binned{rows: t.Rows, stride: len(t.Codes), y: t.Y, fields: make([]field, len(t.Codes))}
-	b.data = make([]uint16, t.Rows*b.stride)
-	columns := make([][]uint16, len(t.Codes))
+	b := &binned{rows: t.Rows, stride: len(t.Codes), y: t.Y}
+	fields, columns := binColumns(t, maxBins, threads)
+	b.fields, b.data = fields, rowMajor(columns, t.Rows, threads)
+	b.w, b.unit = fixedPoint(t.W)
+	return b
+}
+
+// binColumns learns at most limit bins for each of t's fields and gives, field
+// by field, the bins of its rows.
+func binColumns(t *features.Table, limit, threads int) ([]field, [][]uint16) {
+	fields, columns := make([]field, len(t.Codes)), make([][]uint16, len(t.Codes))
 	each(threads, len(t.Codes), func(f int) {
 		columns[f] = make([]uint16, t.Rows)
 		if v := t.Values[f]; v != nil {
-			b.fields[f] = binNumbers(v, columns[f])
+			fields[f] = binNumbers(v, limit, columns[f])
 		} else {
-			b.fields[f] = binCodes(&t.Codes[f], t.Rows, t.Spec.Fields[f].Type == features.Hash, columns[f])
+			fields[f] = binCodes(&t.Codes[f], t.Rows, limit, t.Spec.Fields[f].Type == features.Hash, columns[f])
 		}
 	})
+	return fields, columns
+}
+
+// rowMajor puts columns side by side, row after row.
+func rowMajor(columns [][]uint16, rows, threads int) []uint16 {
+	stride := len(columns)
+	data := make([]uint16, rows*stride)
 	const block = 4096
-	each(threads, (t.Rows+block-1)/block, func(k int) {
-		lo, hi := k*block, min((k+1)*block, t.Rows)
+	each(threads, (rows+block-1)/block, func(k int) {
+		lo, hi := k*block, min((k+1)*block, rows)
 		for f, c := range columns {
-			at := lo*b.stride + f
+			at := lo*stride + f
 			for _, v := range c[lo:hi] {
-				b.data[at] = v
-				at += b.stride
+				data[at] = v
+				at += stride
 			}
 		}
 	})
-	b.w, b.unit = fixedPoint(t.W)
-	return b
+	return data
 }
 
 // each calls work(0 … n-1) from so many goroutines and waits for them.
@@ -110,10 +124,10 @@ func fixedPoint(w []float64) (fixed []uint64, unit float64) {
 	return fixed, unit
 }
 
-// binCodes gives the maxBins-1 most frequent codes a bin each, the most
+// binCodes gives the limit-1 most frequent codes a bin each, the most
 // frequent first, ties to the lesser code. The rest, and a dictionary's code 0
 // (values that had too few rows for a code), are bin 0.
-func binCodes(c *features.Codes, rows int, hashed bool, out []uint16) field {
+func binCodes(c *features.Codes, rows, limit int, hashed bool, out []uint16) field {
 	counts := codeCounts(c, rows)
 	type codeCount struct {
 		code uint32
@@ -131,7 +145,7 @@ func binCodes(c *features.Codes, rows int, hashed bool, out []uint16) field {
 		}
 		return int(int64(a.code) - int64(b.code))
 	})
-	seen = seen[:min(len(seen), maxBins-1)]
+	seen = seen[:min(len(seen), limit-1)]
 	fd := field{size: len(seen) + 1, codes: make([]uint32, len(seen)+1)}
 	lookup := make([]uint16, len(counts))
 	for i, s := range seen {
@@ -180,7 +194,7 @@ const maxSample = 200_000
 // binNumbers cuts values into bins of about equally many rows. Where a sample
 // of them has fewer distinct values than bins, each has a bin of its own.
 // Bounds lie halfway between neighbouring values.
-func binNumbers(values []float64, out []uint16) field {
+func binNumbers(values []float64, limit int, out []uint16) field {
 	step := (len(values) + maxSample - 1) / maxSample
 	sample := make([]float64, 0, len(values)/step+1)
 	for i := 0; i < len(values); i += step {
@@ -189,7 +203,7 @@ func binNumbers(values []float64, out []uint16) field {
 		}
 	}
 	slices.Sort(sample)
-	upper := cuts(sample)
+	upper := cuts(sample, limit)
 	for i, v := range values {
 		if !math.IsNaN(v) {
 			out[i] = uint16(1 + sort.SearchFloat64s(upper, v))
@@ -198,8 +212,8 @@ func binNumbers(values []float64, out []uint16) field {
 	return field{number: true, size: len(upper) + 2, upper: upper}
 }
 
-// cuts gives at most maxBins-2 bounds between the values of sorted.
-func cuts(sorted []float64) (upper []float64) {
+// cuts gives at most limit-2 bounds between the values of sorted.
+func cuts(sorted []float64, limit int) (upper []float64) {
 	distinct := 0
 	for i, v := range sorted {
 		if i == 0 || v != sorted[i-1] {
@@ -207,11 +221,11 @@ func cuts(sorted []float64) (upper []float64) {
 		}
 	}
 	want := 0.
-	if distinct > maxBins-1 {
-		want = float64(len(sorted)) / (maxBins - 1)
+	if distinct > limit-1 {
+		want = float64(len(sorted)) / float64(limit-1)
 	}
 	from := 0
-	for i := 1; i < len(sorted) && len(upper) < maxBins-2; i++ {
+	for i := 1; i < len(sorted) && len(upper) < limit-2; i++ {
 		if a, b := sorted[i-1], sorted[i]; a != b && float64(i-from) >= want {
 			upper = append(upper, between(a, b))
 			from = i

@@ -24,6 +24,14 @@ const (
 
 // Save writes m to f.
 func (m *Model) Save(f *models.File) error {
+	if err := f.PutSettings(m.settings); err != nil {
+		return fmt.Errorf("%s: %w", m.algo, err)
+	}
+	return m.saveNodes(f)
+}
+
+// saveNodes writes the tensors.
+func (m *Model) saveNodes(f *models.File) error {
 	n := len(m.nodes)
 	kinds, fields, child, values := make([]uint8, n), make([]uint16, n), make([]uint32, n), make([]float64, n)
 	var ends []uint32
@@ -39,7 +47,6 @@ func (m *Model) Save(f *models.File) error {
 		ends = append(ends, uint32(len(sets)))
 	}
 	for _, err := range []error{
-		f.PutSettings(m.settings),
 		f.PutU32(tensorRoots, nil, m.trees), f.PutU8(tensorKinds, nil, kinds), f.PutU16(tensorFields, nil, fields),
 		f.PutU32(tensorChild, nil, child), f.PutF64(tensorValues, nil, values), f.PutU32(tensorRows, nil, m.rows),
 		f.PutU32(tensorEnds, nil, ends), f.PutU32(tensorSets, nil, sets),
@@ -67,6 +74,23 @@ func load(algo string, f *models.File, spec *features.Spec) (*Model, error) {
 	if err := f.Settings(&m.settings); err != nil {
 		return nil, err
 	}
+	if m.settings.Trees < 1 || algo == "dt" && m.settings.Trees != 1 {
+		return nil, fmt.Errorf("settings: %d trees: want 1 or, for a forest, more", m.settings.Trees)
+	}
+	return m, m.loadNodes(f, spec, m.settings.Trees, wantProbability)
+}
+
+// wantProbability reports what no leaf of a tree or a forest can hold.
+func wantProbability(v float64) error {
+	if !(v >= 0 && v <= 1) {
+		return fmt.Errorf("probability %v: want 0 … 1", v)
+	}
+	return nil
+}
+
+// loadNodes reads what saveNodes wrote of so many trees, whose leaves hold what
+// value has no objection to.
+func (m *Model) loadNodes(f *models.File, spec *features.Spec, trees int, value func(float64) error) error {
 	r := reader{f: f}
 	m.trees = get(&r, f.U32Vec, tensorRoots, -1)
 	kinds := get(&r, f.U8Vec, tensorKinds, -1)
@@ -77,13 +101,13 @@ func load(algo string, f *models.File, spec *features.Spec) (*Model, error) {
 	ends := get(&r, f.U32Vec, tensorEnds, -1)
 	m.sets = get(&r, f.U32Vec, tensorSets, -1)
 	if r.err != nil {
-		return nil, r.err
+		return r.err
 	}
 	m.nodes = make([]node, n)
 	from := uint32(0)
 	for i := range m.nodes {
 		if kinds[i] > uint8(catCodes) {
-			return nil, fmt.Errorf("node %d: kind %d: want 0 … %d", i, kinds[i], catCodes)
+			return fmt.Errorf("node %d: kind %d: want 0 … %d", i, kinds[i], catCodes)
 		}
 		nd := &m.nodes[i]
 		*nd = node{kind: kind(kinds[i]), field: fields[i], child: child[i]}
@@ -92,18 +116,15 @@ func load(algo string, f *models.File, spec *features.Spec) (*Model, error) {
 			continue
 		}
 		if len(ends) == 0 || ends[0] < from || int64(ends[0]) > int64(len(m.sets)) {
-			return nil, fmt.Errorf("tensor %s: the set of node %d: want one that ends in %d … %d", tensorEnds, i, from, len(m.sets))
+			return fmt.Errorf("tensor %s: the set of node %d: want one that ends in %d … %d", tensorEnds, i, from, len(m.sets))
 		}
 		nd.arg = setArg(from, ends[0]-from)
 		from, ends = ends[0], ends[1:]
 	}
 	if len(ends) > 0 || int64(from) != int64(len(m.sets)) {
-		return nil, fmt.Errorf("tensor %s: more than the sets of all nodes", tensorSets)
+		return fmt.Errorf("tensor %s: more than the sets of all nodes", tensorSets)
 	}
-	if err := m.check(spec); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m.check(spec, trees, value)
 }
 
 // reader keeps the first error of several calls of get.
@@ -123,10 +144,10 @@ func get[T any](r *reader, vec func(string, int) ([]T, error), name string, want
 
 // check reports anything that Probability could not walk: a node beyond its
 // tree, or one with no parent or two; a field that spec has not got, or of
-// another type; a value that is no probability or no threshold.
-func (m *Model) check(spec *features.Spec) error {
-	if len(m.trees) == 0 || m.trees[0] != 0 || m.settings.Trees != len(m.trees) || m.algo == "dt" && len(m.trees) != 1 {
-		return fmt.Errorf("tensor %s: %d trees: want %d, the first at 0", tensorRoots, len(m.trees), max(m.settings.Trees, 1))
+// another type; a value that a leaf cannot have, or that is no threshold.
+func (m *Model) check(spec *features.Spec, trees int, value func(float64) error) error {
+	if len(m.trees) == 0 || m.trees[0] != 0 || trees != len(m.trees) {
+		return fmt.Errorf("tensor %s: %d trees: want %d, the first at 0", tensorRoots, len(m.trees), trees)
 	}
 	if uint64(len(m.nodes)) > math.MaxUint32 {
 		return fmt.Errorf("%d nodes: want at most %d", len(m.nodes), uint32(math.MaxUint32))
@@ -144,7 +165,7 @@ func (m *Model) check(spec *features.Spec) error {
 			if child[i] == (i == root) {
 				return fmt.Errorf("node %d: want one parent before it, a root none", i)
 			}
-			if err := m.checkNode(i, end, child, spec); err != nil {
+			if err := m.checkNode(i, end, child, spec, value); err != nil {
 				return fmt.Errorf("node %d: %w", i, err)
 			}
 		}
@@ -152,11 +173,11 @@ func (m *Model) check(spec *features.Spec) error {
 	return nil
 }
 
-func (m *Model) checkNode(i, end uint32, child []bool, spec *features.Spec) error {
+func (m *Model) checkNode(i, end uint32, child []bool, spec *features.Spec, value func(float64) error) error {
 	n := &m.nodes[i]
 	if n.kind == leaf {
-		if p := n.value(); !(p >= 0 && p <= 1) {
-			return fmt.Errorf("probability %v: want 0 … 1", p)
+		if err := value(n.value()); err != nil {
+			return err
 		}
 		if n.child != 0 || n.field != 0 {
 			return fmt.Errorf("leaf with child %d and field %d: want 0", n.child, n.field)

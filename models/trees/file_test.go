@@ -214,26 +214,7 @@ func FuzzLoad(f *testing.F) {
 		if err := m.Save(file); err != nil {
 			t.Fatal(err)
 		}
-		list := file.Tensors()
-		name := list[int(tensor)%len(list)]
-		switch name.Dtype {
-		case "U8":
-			v, _, _ := file.U8(name.Name)
-			v[int(at)%len(v)] = uint8(value)
-			_ = file.PutU8(name.Name, nil, v[:len(v)-int(value>>40&3)])
-		case "U16":
-			v, _, _ := file.U16(name.Name)
-			v[int(at)%len(v)] = uint16(value)
-			_ = file.PutU16(name.Name, nil, v)
-		case "U32":
-			v, _, _ := file.U32(name.Name)
-			v[int(at)%len(v)] = uint32(value)
-			_ = file.PutU32(name.Name, nil, v[:len(v)-int(value>>40&1)])
-		case "F64":
-			v, _, _ := file.F64(name.Name)
-			v[int(at)%len(v)] = math.Float64frombits(value)
-			_ = file.PutF64(name.Name, nil, v)
-		}
+		damage(file, tensor, at, value)
 		got, err := load("rf", file, tab.Spec)
 		if err != nil {
 			return
@@ -249,4 +230,28 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// damage changes a value of a tensor of file, or its length.
+func damage(file *models.File, tensor uint8, at uint32, value uint64) {
+	list := file.Tensors()
+	name := list[int(tensor)%len(list)]
+	switch name.Dtype {
+	case "U8":
+		v, _, _ := file.U8(name.Name)
+		v[int(at)%len(v)] = uint8(value)
+		_ = file.PutU8(name.Name, nil, v[:len(v)-int(value>>40&3)])
+	case "U16":
+		v, _, _ := file.U16(name.Name)
+		v[int(at)%len(v)] = uint16(value)
+		_ = file.PutU16(name.Name, nil, v)
+	case "U32":
+		v, _, _ := file.U32(name.Name)
+		v[int(at)%len(v)] = uint32(value)
+		_ = file.PutU32(name.Name, nil, v[:len(v)-int(value>>40&1)])
+	case "F64":
+		v, _, _ := file.F64(name.Name)
+		v[int(at)%len(v)] = math.Float64frombits(value)
+		_ = file.PutF64(name.Name, nil, v)
+	}
 }

@@ -43,7 +43,8 @@ def run(context):
                          "metrics_reference.py gives models/metrics/testdata again")
     for name, kept in (("lr_reference.py", "models/linear/testdata/lr_reference.json"),
                        ("trees_reference.py", "models/trees/testdata/sklearn.json"),
-                       ("ffm_reference.py", "models/factor/testdata/reference.json")):
+                       ("ffm_reference.py", "models/factor/testdata/reference.json"),
+                       ("gbdt_reference.py", "models/trees/testdata/lightgbm.json")):
         same = close(json.loads(script(name)), json.loads((ROOT / kept).read_text()))
         context.report.check(f"fixtures/{name}", same, f"gives {kept} again")
 
@@ -51,7 +52,7 @@ def run(context):
 def run_modelfile(context):
     """Every model file opens in Python's safetensors and has the sum it says."""
     data, _ = context.rows()
-    for algo in ("lr", "dt", "rf", "ffm", "fm"):
+    for algo in ("lr", "dt", "rf", "gbdt", "ffm", "fm"):
         path, _ = context.train(data, "--algo", algo)
         seen = json.loads(script("modelfile.py", path))
         meta, tensors = seen["metadata"], seen["tensors"]
