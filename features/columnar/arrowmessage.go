@@ -110,6 +110,9 @@ func (m *messages) Message() (*ipc.Message, error) {
 		return nil, damaged("message with %d bytes of metadata before byte %d", size, m.read)
 	}
 	meta, err := m.bytes(int64(size))
+	if err == nil {
+		err = checkMessage(meta)
+	}
 	if err != nil {
 		return nil, err
 	}

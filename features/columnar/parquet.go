@@ -49,15 +49,18 @@ func openParquet(in *features.Input) (source, error) {
 			return nil, err
 		}
 	}
-	err := guarded(f.readFooter)
-	if err == nil {
-		err = guarded(f.readSchema)
-	}
-	if err != nil {
+	if err := f.begin(); err != nil {
 		f.close() //nolint:errcheck // only read
 		return nil, err
 	}
 	return f, nil
+}
+
+func (f *parquetFile) begin() error {
+	if err := guarded(f.readFooter); err != nil {
+		return err
+	}
+	return guarded(f.readSchema)
 }
 
 func (f *parquetFile) unspool(in io.Reader) error {
