@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"ctr/features"
 )
 
 // value is the one flag.Value behind every flag that takes a value: set reads
@@ -208,6 +210,22 @@ func crossFlag(p *[][]string, name, usage string) cli.Flag {
 			crosses = append(crosses, names)
 		}
 		return append(*p, crosses...), nil
+	}, func([][]string) string { return "" })
+}
+
+// pairsFlag is a crossFlag of lists to be paired, each two or more columns or
+// the word all.
+func pairsFlag(p *[][]string, name, usage string) cli.Flag {
+	return flagOf(p, name, usage, func(s string) ([][]string, error) {
+		var lists [][]string
+		for _, word := range strings.Fields(s) {
+			names, err := splitList(word)
+			if err != nil || len(names) < 2 && names[0] != features.AllColumns {
+				return nil, errors.New("want two or more columns, such as site_id,app_id,C14, or all")
+			}
+			lists = append(lists, names)
+		}
+		return append(*p, lists...), nil
 	}, func([][]string) string { return "" })
 }
 

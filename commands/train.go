@@ -26,6 +26,8 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			listFlag(&o.Include, "include", "use only these `COLUMNS` (hour_time, day, dayofweek and month are parts of the time)"),
 			listFlag(&o.Exclude, "exclude", "leave these `COLUMNS` out"),
 			crossFlag(&o.Crosses, "cross", "add the combination of `COLUMNS`, such as site_id,app_id; repeatable"),
+			pairsFlag(&o.CrossPairs, "cross-pairs", "cross all pairs of these `COLUMNS`, or of all in use: site_id,app_id,C14 or all; repeatable"),
+			wholeFlag(&o.AutoCross, 1, "auto-cross", "find and cross the `K` pairs of columns, or fewer, that help most"),
 			wholeFlag(&o.MinCount, 0, "min-count", "a value needs `N` training rows to count as known"),
 			rangeFlag(&o.Bits, 1, features.MaxBits, "bits", "hash values into 2^`N` codes instead of keeping dictionaries"),
 			rangeFlag(&o.Bins, 2, features.MaxBins, "bins", "`N` bins for a column of numbers"),

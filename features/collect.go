@@ -14,6 +14,10 @@ type CollectOptions struct {
 	// Sample, where not 0, keeps so many rows, chosen uniformly by Seed.
 	Sample int64
 	Seed   uint64
+	// Keep, where not 0, keeps so many rows of the sample, or of all, chosen
+	// by Seed too, and divides them as the whole would be: where a split by
+	// time falls is decided by all rows.
+	Keep int64
 	// Since and Until, where not nil, keep rows with Since <= time < Until.
 	Since, Until *Hour
 }
@@ -32,7 +36,8 @@ type Collector struct {
 	workers []*CollectWorker
 	caches  map[*Cache]*collectCache
 	mu      sync.Mutex
-	bound   atomic.Uint64 // rows with a hash above it can't be in the sample
+	kept    *reservoir // of the rows to keep; nil where all are
+	wide    *reservoir // of the sample, where fewer are kept
 	read    atomic.Int64
 	past    int // numbers of a row's past
 }
@@ -44,20 +49,26 @@ func NewCollector(plan *Plan, layout Layout, o CollectOptions) (*Collector, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &Collector{plan: plan, opts: o, enc: enc, past: len(pasts) * len(enc.history)}
+	c := &Collector{plan: plan, opts: o, enc: enc, past: len(pasts) * len(enc.history), kept: newReservoir(o.Sample)}
+	switch {
+	case o.Keep == 0:
+	case o.Sample == 0 || o.Keep < o.Sample:
+		c.kept, c.wide = newReservoir(o.Keep), c.kept
+	default:
+		c.opts.Keep = 0 // the sample is kept whole
+	}
 	for i := range enc.ops {
 		// A capped value is kept whole until the cap is known.
 		if plan.caps[i] && enc.ops[i].kind == opHash {
 			enc.ops[i].kind = opDict
 		}
 	}
-	c.bound.Store(math.MaxUint64)
 	return c, nil
 }
 
 // Worker gives a worker, to be used by one goroutine.
 func (c *Collector) Worker() *CollectWorker {
-	w := &CollectWorker{c: c, set: &codeSet{values: make([]valueSet, len(c.enc.ops))}, cached: map[*Cache]*codeSet{}}
+	w := &CollectWorker{c: c, set: &codeSet{values: make([]valueSet, len(c.enc.ops))}, cached: map[*Cache]*codeSet{}, tidied: math.MaxUint64}
 	for i := range w.set.values {
 		if !c.final(i) {
 			w.set.values[i] = newInterner()
@@ -93,10 +104,13 @@ type CollectWorker struct {
 	set    *codeSet            // of text
 	cached map[*Cache]*codeSet // of caches
 	chunks []*chunk
-	kept   []uint64
+	kept   []offered
 	text   []byte
 	codes  []uint32 // of a column, before they are packed
 	block  Block    // of a row of a cache that is looked at as text
+
+	tallies tallies
+	tidied  uint64 // the bound when tidy last dropped rows
 }
 
 // chunk is the kept rows of one block, column by column.
@@ -178,6 +192,7 @@ func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
 	}
 	ch.shrink()
 	w.chunks = append(w.chunks, ch)
+	w.tidy()
 }
 
 // heads reads what decides whether a row is kept and good: label, time,
@@ -215,7 +230,7 @@ func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) (good i
 			continue
 		}
 		good++
-		if !ok || !w.sampled(ch, RowKey{ch.file, b.First + int64(i)}) {
+		if !ok || !w.sampled(ch, RowKey{ch.file, b.First + int64(i)}, h) {
 			continue
 		}
 		ch.rows, ch.y = append(ch.rows, int32(i)), append(ch.y, uint8(y))
@@ -251,20 +266,6 @@ func (w *CollectWorker) wanted(r *Row) (h Hour, ok bool, err error) {
 	return h, !timed || (o.Since == nil || h >= *o.Since) && (o.Until == nil || h < *o.Until), nil
 }
 
-// sampled says whether a row may be in the sample, and notes it if so.
-func (w *CollectWorker) sampled(ch *chunk, k RowKey) bool {
-	if w.c.opts.Sample == 0 {
-		return true
-	}
-	hash := k.sampleHash(w.c.opts.Seed)
-	if hash > w.c.bound.Load() {
-		return false
-	}
-	ch.hashes = append(ch.hashes, hash)
-	w.note(hash)
-	return true
-}
-
 // head reads the label, the weight and the numbers of a row.
 func (w *CollectWorker) head(r *Row, values []float64) (y int, weight float64, err error) {
 	e := w.c.enc
@@ -289,24 +290,6 @@ func (w *CollectWorker) head(r *Row, values []float64) (y int, weight float64, e
 	}
 	weight, _, err = e.Weight(r)
 	return y, weight, err
-}
-
-// note remembers the hash of a row that may be in the sample, and lowers the
-// bound for all workers when this one alone has twice as many as are wanted.
-func (w *CollectWorker) note(hash uint64) {
-	w.kept = append(w.kept, hash)
-	if int64(len(w.kept)/2) < w.c.opts.Sample {
-		return
-	}
-	n := int(w.c.opts.Sample)
-	slices.Sort(w.kept)
-	w.kept = w.kept[:n]
-	for low := w.kept[n-1]; ; {
-		old := w.c.bound.Load()
-		if low >= old || w.c.bound.CompareAndSwap(old, low) {
-			return
-		}
-	}
 }
 
 // column fills the provisional codes of field f.
@@ -370,22 +353,3 @@ func (c *Collector) ordered() []*chunk {
 
 // ErrNoRows is returned by Fit where no good row was kept.
 var ErrNoRows = errors.New("no rows")
-
-// Hours gives the number of distinct hours among the rows kept; it may be
-// called when all workers are done.
-func (c *Collector) Hours() int {
-	seen, last := map[Hour]bool{}, c.sampleBound()
-	for _, w := range c.workers {
-		for _, ch := range w.chunks {
-			for i := range ch.y {
-				if ch.hour == nil || ch.hashes != nil && ch.hashes[i] > last {
-					continue
-				}
-				if seen[ch.time(i)] = true; len(ch.hour) == 1 {
-					break
-				}
-			}
-		}
-	}
-	return len(seen)
-}

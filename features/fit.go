@@ -77,22 +77,6 @@ const (
 	toTest
 )
 
-// sampleBound gives the hash of the last row of the sample.
-func (c *Collector) sampleBound() uint64 {
-	if c.opts.Sample == 0 {
-		return math.MaxUint64
-	}
-	var all []uint64
-	for _, w := range c.workers {
-		all = append(all, w.kept...)
-	}
-	if int64(len(all)) <= c.opts.Sample && c.bound.Load() == math.MaxUint64 {
-		return math.MaxUint64
-	}
-	slices.Sort(all)
-	return all[c.opts.Sample-1]
-}
-
 func (f *fitting) sampled(ch *chunk, i int) bool { return ch.hashes == nil || ch.hashes[i] <= f.last }
 
 // holdout fixes the split, by the sampled rows.
@@ -103,14 +87,7 @@ func (f *fitting) holdout(o FitOptions) (Holdout, error) {
 		h.Fraction, h.Seed = o.Fraction, o.Seed
 	case "time":
 		h.Fraction = o.Fraction
-		counts := map[Hour]int{}
-		for _, ch := range f.chunks {
-			for i := range ch.y {
-				if ch.hour != nil && f.sampled(ch, i) {
-					counts[ch.time(i)]++
-				}
-			}
-		}
+		counts := f.c.hours(f.last)
 		if len(counts) == 0 && len(f.chunks) == 0 {
 			return h, ErrNoRows
 		}

@@ -22,6 +22,10 @@ type PlanOptions struct {
 	Include, Exclude []string
 	// Crosses are columns (parts of the time too) to join into one field each.
 	Crosses [][]string
+	// Pairs are lists of columns of which every pair is crossed that is not
+	// among Crosses; a list of the one word AllColumns stands for all columns
+	// that become fields.
+	Pairs [][]string
 	// MinCount is how many training rows a value needs to get a code of its
 	// own; 0 means 1.
 	MinCount int
@@ -90,7 +94,11 @@ func NewPlan(s *Schema, layout Layout, o PlanOptions) (*Plan, error) {
 			p.add(p.plain(name, o))
 		}
 	}
-	for _, cross := range o.Crosses {
+	all, err := allCrosses(o, p.Fields)
+	if err != nil {
+		return nil, err
+	}
+	for _, cross := range all {
 		ok := len(cross) > 1
 		for _, name := range cross {
 			ok = known(name) && ok

@@ -27,6 +27,11 @@ func Compare(ctx context.Context, algos []string, baseline string, o TrainOption
 	if baseline != "" && baseline != BaselineGolearn {
 		return nil, &OptionError{Faults: []string{fmt.Sprintf("baseline %q: want %s", baseline, BaselineGolearn)}}
 	}
+	remove, err := o.autoCross(ctx, obs)
+	defer remove()
+	if err != nil {
+		return nil, err
+	}
 	p, err := o.prepare(ctx, caps, obs)
 	if err != nil {
 		return nil, err

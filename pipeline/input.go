@@ -81,7 +81,7 @@ func (in *Input) sources() ([]source, error) {
 				return nil, errors.New("-: named twice: standard input can be read once")
 			}
 			stdin = true
-			out = append(out, source{name: "stdin", stdin: in.Stdin})
+			out = append(out, source{name: "stdin", stdin: in.Stdin, spool: in.spool})
 			continue
 		}
 		paths, err := expand(f)

@@ -6,6 +6,7 @@ type Stage string
 // The stages that training and evaluation go through.
 const (
 	StageRead  Stage = "read"  // rows are read and encoded; units are bytes
+	StageCross Stage = "cross" // pairs of columns are searched; units are pairs
 	StageFit   Stage = "fit"   // a model is fitted; units are iterations or trees
 	StageJudge Stage = "judge" // metrics are taken; units are rows
 )

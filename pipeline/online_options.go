@@ -38,7 +38,7 @@ func (o *TrainOptions) warmFaults(ftrl bool) (faults []string) {
 	if o.Rows > 0 {
 		faults = append(faults, "warm-start: want all rows, without --rows")
 	}
-	if len(o.Include)+len(o.Exclude)+len(o.Crosses) > 0 || o.Preset != "" || o.Bins > 0 {
+	if len(o.Include)+len(o.Exclude)+len(o.Crosses)+len(o.CrossPairs)+o.AutoCross > 0 || o.Preset != "" || o.Bins > 0 {
 		faults = append(faults, "warm-start: the features are those of the model: want no others")
 	}
 	return faults

@@ -36,6 +36,8 @@ type Input struct {
 	Seed uint64
 	// Threads is the number of workers; 0 = all cores.
 	Threads int
+
+	spool string // a file with what Stdin had; "" = it was not copied
 }
 
 // TrainOptions are the settings of Train and Compare.
@@ -56,6 +58,13 @@ type TrainOptions struct {
 	// of an hour: hour_time, day, dayofweek, month); Crosses adds pairs or more.
 	Include, Exclude []string
 	Crosses          [][]string
+	// CrossPairs are lists of columns of which all pairs are crossed; a list
+	// of the one word "all" stands for all columns in use.
+	CrossPairs [][]string
+	// AutoCross, where not 0, adds so many pairs at most: those that lower
+	// the log loss of the training rows most, each row judged by what rows of
+	// other hours teach (see models/crosses). The rows are read once more.
+	AutoCross int
 	// MinCount is how often a value must be seen in the training rows; 0 =
 	// the default.
 	MinCount int
@@ -95,6 +104,8 @@ type TrainOptions struct {
 	Model models.Options
 
 	warmed *models.Artifact // of WarmStart
+	keep   int64            // rows kept of those read, to search pairs in; 0 = all
+	found  []CrossGain      // by AutoCross
 }
 
 // TrainResult is what Train did. Its JSON is the command's.
@@ -105,6 +116,9 @@ type TrainResult struct {
 	Seconds   float64          `json:"seconds"`
 	Train     metrics.Metrics  `json:"train"`
 	Test      *metrics.Metrics `json:"test,omitempty"`
+	// Crosses are the pairs of columns that AutoCross chose, in the order in
+	// which it found them.
+	Crosses []CrossGain `json:"crosses,omitempty"`
 	// Progressive is how the log loss went while rows were learned from
 	// online, each predicted first. Train is then of these predictions.
 	Progressive []ProgressPoint `json:"progressive,omitempty"`

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 
 	"ctr/features"
 )
@@ -70,8 +71,26 @@ func ptr[T any](v T) *T { return &v }
 // planOptions are the options of the features plan.
 func (o *TrainOptions) planOptions(caps []string) features.PlanOptions {
 	return features.PlanOptions{
-		Include: o.Include, Exclude: o.Exclude, Crosses: o.Crosses, MinCount: o.MinCount,
+		Include: o.Include, Exclude: o.Exclude, Crosses: o.Crosses, Pairs: o.CrossPairs, MinCount: o.MinCount,
 		Bits: o.Bits, Bins: o.Bins, Values: o.NumbersAsValues, Caps: caps,
 		HistoryBits: o.HistoryBits,
 	}
+}
+
+// reweigh makes the column name the only weight.
+func reweigh(columns []features.Column, name string) []features.Column {
+	out := slices.Clone(columns)
+	found := false
+	for i := range out {
+		if out[i].Kind == features.Weight {
+			out[i].Kind = features.Ignore
+		}
+		if out[i].Name == name {
+			out[i].Kind, found = features.Weight, true
+		}
+	}
+	if !found {
+		out = append(out, features.Column{Name: name, Kind: features.Weight})
+	}
+	return out
 }

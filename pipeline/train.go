@@ -21,7 +21,6 @@ import (
 // The file is the same for the same rows, options and seed, whatever the
 // number of threads.
 func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, error) {
-	start := time.Now()
 	caps, err := o.applyPreset()
 	if err != nil {
 		return nil, err
@@ -31,10 +30,28 @@ func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, err
 	if err != nil {
 		return nil, err
 	}
-	algo := algos[0]
+	start := time.Now()
+	remove, err := o.autoCross(ctx, obs)
+	defer remove()
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(start)
+	r, err := o.train(ctx, caps, algos[0], obs)
+	if err != nil {
+		return nil, err
+	}
+	r.Crosses, r.Times[StageCross] = o.found, took
+	r.Seconds += took.Seconds()
+	return r, nil
+}
+
+// train is Train with valid options, whose crosses are known.
+func (o *TrainOptions) train(ctx context.Context, caps []string, algo models.Algorithm, obs Observer) (*TrainResult, error) {
 	if o.online() {
 		return o.trainOnline(ctx, caps, algo, obs)
 	}
+	start := time.Now()
 	p, err := o.prepare(ctx, caps, obs)
 	if err != nil {
 		return nil, err
@@ -88,7 +105,7 @@ func (o *TrainOptions) validate() (faults []string) {
 	if !(o.CostFP >= 0 && o.CostFN >= 0) {
 		faults = append(faults, fmt.Sprintf("costs %v and %v: want 0 or more", o.CostFP, o.CostFN))
 	}
-	faults = append(faults, o.onlineFaults()...)
+	faults = append(faults, append(o.onlineFaults(), o.crossFaults()...)...)
 	if _, _, err := parseThreshold(o.Threshold); err != nil {
 		faults = append(faults, err.Error())
 	}
@@ -255,7 +272,7 @@ func (c *collecting) layout(op *opened, name string) error {
 	if err != nil {
 		return err
 	}
-	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{Sample: c.o.Rows, Seed: c.o.Seed, Since: c.since, Until: c.until})
+	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{Sample: c.o.Rows, Keep: c.o.keep, Seed: c.o.Seed, Since: c.since, Until: c.until})
 	if err == nil {
 		op.reads = c.c.Reads()
 	}
@@ -305,24 +322,6 @@ func (c *collecting) plan(op *opened, name string) (*features.Plan, error) {
 		return nil, fmt.Errorf("%s: no time column: want one for --split time, --since and --until", name)
 	}
 	return plan, nil
-}
-
-// reweigh makes the column name the only weight.
-func reweigh(columns []features.Column, name string) []features.Column {
-	out := slices.Clone(columns)
-	found := false
-	for i := range out {
-		if out[i].Kind == features.Weight {
-			out[i].Kind = features.Ignore
-		}
-		if out[i].Name == name {
-			out[i].Kind, found = features.Weight, true
-		}
-	}
-	if !found {
-		out = append(out, features.Column{Name: name, Kind: features.Weight})
-	}
-	return out
 }
 
 func (c *collecting) worker() func(*job) {
