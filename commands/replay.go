@@ -63,7 +63,7 @@ func replayCommand(s *stdio) *cli.Command {
 				speedFlag(&o.Speed, "speed", "by the data's own clock, `N` times as fast: 3600x makes an hour a second"),
 				boolFlag(&o.Loop, "loop", "begin again after the last row, until interrupted"),
 				wholeFlag(&o.Limit, 1, "limit", "stop after `N` rows"),
-				stringFlag(&o.Key, "key", "the `COLUMN` that is the key of the messages, and so decides the partition"),
+				stringFlag(&o.Key, "key", "the `COLUMN` that is the key of the messages, and so decides the partition; several joined by +, such as device_ip+device_model"),
 				choiceFlag(&o.format, "format", "`NAME` of the form of the values: csv, as the file has them, or json", "csv", "json"),
 			),
 			group("Data",

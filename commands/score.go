@@ -27,6 +27,8 @@ type scoreOptions struct {
 	printRate             int
 	statsEvery            time.Duration
 
+	history *pipeline.History // nil where the model has none
+
 	started func()         // called once all is open, nil = not
 	seen    func(rows int) // told of records that were written, nil = not
 }

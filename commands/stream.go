@@ -78,10 +78,11 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 	if err != nil {
 		return sum, err
 	}
-	scorers, err := o.scorers(a)
+	scorers, history, err := o.scorers(a)
 	if err != nil {
 		return sum, err
 	}
+	o.history = history
 	src, err := kafka.NewSource(kafka.SourceOptions{
 		Options: kafka.Options{Brokers: o.brokers}, Topic: o.topic, Group: o.group,
 		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
@@ -117,21 +118,27 @@ func (o *scoreOptions) checkTopic() error {
 	return nil
 }
 
-// scorers gives what scores records with a model.
-func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, error), error) {
+// scorers gives what scores records with a model, and what it remembers of
+// them.
+func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, error), *pipeline.History, error) {
 	options := pipeline.ScorerOptions{Columns: features.Layout(o.Columns), Comma: o.Comma}
 	if o.threshold != "" && o.threshold != "auto" {
 		t, err := parseFloat(o.threshold)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		options.Threshold = &t
 	}
 	scorers, err := pipeline.ModelScorers(a, options)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.model, err)
+		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
-	return scorers, nil
+	var keep pipeline.HistoryOptions
+	if info, err := os.Stat(o.output); err != nil || info.Mode().IsRegular() { // not /dev/null
+		keep.Dir = pipeline.StateDir(o.output)
+	}
+	history, err := pipeline.NewHistory(a, options, keep)
+	return scorers, history, err
 }
 
 // stream joins source, scorers and sinks.
@@ -161,7 +168,7 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 	defer func() { err = errors.Join(err, sink.Close()) }()
 
 	options := pipeline.ScoreOptions{
-		Scorers: scorers, Threads: o.Threads, MaxBad: o.maxBad,
+		Scorers: scorers, History: o.history, Threads: o.Threads, MaxBad: o.maxBad,
 		StatsEvery: o.statsEvery,
 	}
 	if o.statsEvery > 0 {

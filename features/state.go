@@ -75,6 +75,13 @@ func newState(keys, bits int) *State {
 // noHour is before all hours: that of a row that does not count.
 const noHour = Hour(math.MinInt32)
 
+// Clone gives a State that goes on from here on its own.
+func (s *State) Clone() *State {
+	c := *s
+	c.buckets = slices.Clone(s.buckets)
+	return &c
+}
+
 // Newest gives the latest time of the rows so far; ok is false where there
 // was none.
 func (s *State) Newest() (h Hour, ok bool) { return s.newest, s.newest != noHour }

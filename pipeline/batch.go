@@ -43,6 +43,8 @@ type Assignment struct {
 	// -1 where it had committed nothing.
 	Committed int64
 	Metadata  string
+
+	history *partitionHistory // what was seen in it; nil where the model asks for none
 }
 
 // String gives "TOPIC/PARTITION".
@@ -77,9 +79,12 @@ type Batch struct {
 	// Bad are the records that could not be scored, ascending.
 	Bad []BadRecord
 
-	tally  metrics.Running
-	copies []byte        // what IDs of odd records point into
-	done   chan struct{} // tells the writer that the batch is scored
+	tally metrics.Running
+	// history is the Assignment's, and seq the batch's number in it from 0.
+	history *partitionHistory
+	seq     int64
+	copies  []byte        // what IDs of odd records point into
+	done    chan struct{} // tells the writer that the batch is scored
 }
 
 // BadRecord is a record of a Batch that could not be scored, and why.

@@ -36,7 +36,7 @@ var few = []string{"banner_pos", "device_conn_type", "C1", "C15", "C18", "C19"}
 // History finds the fatigue that the rows have, beyond the luck of the rows
 // held out.
 func TestHistoryFindsFatigue(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		t.Skip("200,000 rows")
 	}
 	dir := t.TempDir()

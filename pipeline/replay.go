@@ -37,7 +37,8 @@ type ReplayOptions struct {
 	Loop bool
 	// Limit, where not 0, is how many rows to send.
 	Limit int64
-	// Key is the column whose value is the key of the message; "" = no keys.
+	// Key is the column whose value is the key of the message, or several
+	// joined by "+", whose values are then joined by 0x1F; "" = no keys.
 	Key string
 	// JSON sends each row as a JSON object with its columns' names instead
 	// of its text in the file. A row that can't be split is sent as it is.
@@ -137,6 +138,8 @@ type replay struct {
 	schema  *features.Schema
 	sources []source
 	pace    pacer
+	key     []int  // columns of the key, of the source at hand
+	keyText []byte // of several columns
 
 	read, sent int64
 	block      features.Block
@@ -238,11 +241,9 @@ func timeColumn(rd rowSource, src string) (int, error) {
 
 // send sends the rows of one source.
 func (r *replay) send(ctx context.Context, rd rowSource, s *stream, name string, started time.Time) (err error) {
-	key, hour := -1, -1
-	if r.o.Key != "" {
-		if key, err = column(rd, name, r.o.Key, "the key"); err != nil {
-			return err
-		}
+	hour := -1
+	if r.key, err = r.o.keyColumns(rd, name); err != nil {
+		return err
 	}
 	if r.o.Speed != 0 {
 		if hour, err = timeColumn(rd, name); err != nil {
@@ -257,11 +258,11 @@ func (r *replay) send(ctx context.Context, rd rowSource, s *stream, name string,
 		if err != nil {
 			return err
 		}
-		if key >= 0 || hour >= 0 || r.o.JSON || r.block.Columnar() {
+		if r.looksInside(hour) || r.block.Columnar() {
 			r.block.Split()
 		}
 		for i := range r.block.Len() {
-			if err := r.row(ctx, i, key, hour, started, s); err != nil {
+			if err := r.row(ctx, i, hour, started, s); err != nil {
 				return err
 			}
 		}
@@ -269,14 +270,12 @@ func (r *replay) send(ctx context.Context, rd rowSource, s *stream, name string,
 }
 
 // row sends row i of the block when its time has come.
-func (r *replay) row(ctx context.Context, i, key, hour int, started time.Time, s *stream) error {
+func (r *replay) row(ctx context.Context, i, hour int, started time.Time, s *stream) error {
 	value := r.block.Raw(i)
 	var k, h []byte
-	if (key >= 0 || hour >= 0 || r.o.JSON) && (!r.block.Bad() || r.block.Err(i) == nil) {
+	if r.looksInside(hour) && (!r.block.Bad() || r.block.Err(i) == nil) {
 		row := r.block.Row(i)
-		if key >= 0 {
-			k = row.Field(key)
-		}
+		k = r.keyOf(&row)
 		if hour >= 0 {
 			h = row.Field(hour)
 		}

@@ -18,6 +18,9 @@ type ScoreOptions struct {
 	// Scorers gives one Scorer for each thread. It must be set;
 	// ModelScorers makes it of a model.
 	Scorers func() (Scorer, error)
+	// History keeps what the model's history fields ask for; nil where it has
+	// none. NewHistory makes it.
+	History *History
 	// Threads is the number of goroutines that score. The default is all cores.
 	Threads int
 	// BatchRows is the most records in a batch. The default is 1,024: large
@@ -144,6 +147,9 @@ func Score(ctx context.Context, o ScoreOptions, src Source, sink Sink, obs Obser
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	feed := newFeed(o)
+	if o.History != nil {
+		feed.history = func(a *Assignment) (err error) { a.history, err = o.History.resume(reading, a, src, obs); return err }
+	}
 	w := newWriter(ctx, o, feed, src, sink, obs, stop)
 
 	var scoring, writing sync.WaitGroup
@@ -163,6 +169,11 @@ func Score(ctx context.Context, o ScoreOptions, src Source, sink Sink, obs Obser
 	writing.Wait()
 	if failed := feed.failure(); failed != nil {
 		err = failed
+	} else if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // stopped while a partition was being taken up
+	}
+	if o.History != nil {
+		o.History.writing.Wait()
 	}
 	return w.summary(), err
 }
@@ -175,6 +186,8 @@ type Feed struct {
 	work   chan *Batch // to the scorers
 	order  chan step   // to the writer: the same batches, and events between them
 	submit sync.Mutex  // keeps work and order in the same order
+	// history, where not nil, finds what was seen in a partition before.
+	history func(*Assignment) error
 
 	failOnce sync.Once
 	failed   chan struct{} // closed after err is set
@@ -205,6 +218,11 @@ func newFeed(o ScoreOptions) *Feed {
 
 // Assigned tells that a is about to be read. It returns once the sink knows.
 func (f *Feed) Assigned(a *Assignment) error {
+	if f.history != nil {
+		if err := f.history(a); err != nil {
+			return err
+		}
+	}
 	return f.ask(step{assigned: a})
 }
 
@@ -250,6 +268,10 @@ func (f *Feed) Submit(b *Batch) {
 	if len(b.Records) == 0 {
 		f.GiveBack(b)
 		return
+	}
+	if b.history = b.Assignment.history; b.history != nil {
+		b.seq = b.history.submitted
+		b.history.submitted++
 	}
 	f.submit.Lock()
 	f.work <- b

@@ -26,10 +26,16 @@ type ScorerOptions struct {
 // ModelScorers gives what ScoreOptions.Scorers wants for a model: Scorers that
 // share it. The error says which columns the model needs and a layout lacks.
 func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), error) {
-	if a.Spec.HasHistory() {
-		return nil, errors.New("a model with history: want files to score, not a topic")
+	s, err := newModelScorer(a, o)
+	if err != nil {
+		return nil, err
 	}
-	s := modelScorer{
+	return func() (Scorer, error) { return s.clone(a), nil }, nil
+}
+
+// newModelScorer gives what Scorers of a model have in common.
+func newModelScorer(a *models.Artifact, o ScorerOptions) (*modelScorer, error) {
+	s := &modelScorer{
 		model: a.Model, threshold: a.Threshold, comma: o.Comma, sniff: o.Comma == 0,
 		schema: a.Spec.Schema.Name,
 	}
@@ -67,13 +73,16 @@ func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), 
 		return nil, err
 	}
 	s.json = bound{names, enc, enc.Needs()}
-	return func() (Scorer, error) {
-		one := s
-		one.ex, one.rows = a.Spec.NewExample(), newRowScorer(a.Model, a.Spec)
-		one.rows.done = func(row *features.Row, i int, p float64) { one.done(one.batch, one.rows.enc, row, i, p) }
-		one.rows.fail = func(i int, err error) { one.batch.Fail(i, keep(err)) }
-		return &one, nil
-	}, nil
+	return s, nil
+}
+
+// clone gives a Scorer of its own to a thread.
+func (s *modelScorer) clone(a *models.Artifact) *modelScorer {
+	one := *s
+	one.ex, one.rows = a.Spec.NewExample(), newRowScorer(a.Model, a.Spec)
+	one.rows.done = func(row *features.Row, i int, p float64) { one.done(one.batch, one.rows.enc, row, i, p) }
+	one.rows.fail = func(i int, err error) { one.batch.Fail(i, keep(err)) }
+	return &one
 }
 
 // bound is a layout and the encoder for it.
@@ -107,19 +116,10 @@ type modelScorer struct {
 func (s *modelScorer) Score(b *Batch) {
 	b.Begin(s.threshold)
 	b.Scored = time.Now()
-	asJSON := isJSON(b.Records[0].Value)
-	with := &s.json
-	if !asJSON && len(s.csv) > 0 {
-		with = &s.csv[s.likely]
-	}
-	b.Rows.Reset(with.layout, "")
-	b.Rows.Need(with.need)
-	for i := range b.Records {
-		v := b.Records[i].Value
-		if isJSON(v) != asJSON {
-			v = nil // keeps the row's place; done as an odd one
-		}
-		b.Rows.Append(v, s.commaOf(v))
+	with := s.split(b)
+	if b.history != nil {
+		s.readKeys(b, with)
+		b.history.count(b)
 	}
 	s.batch, s.rows.enc = b, with.enc
 	bad := b.Rows.Bad()
@@ -132,6 +132,43 @@ func (s *modelScorer) Score(b *Batch) {
 		s.rows.add(&b.Rows, i)
 	}
 	s.rows.flush(&b.Rows)
+}
+
+// split splits the records of b as the first of them asks.
+func (s *modelScorer) split(b *Batch) (with *bound) {
+	asJSON := isJSON(b.Records[0].Value)
+	with = &s.json
+	if !asJSON && len(s.csv) > 0 {
+		with = &s.csv[s.likely]
+	}
+	b.Rows.Reset(with.layout, "")
+	b.Rows.Need(with.need)
+	for i := range b.Records {
+		v := b.Records[i].Value
+		if isJSON(v) != asJSON {
+			v = nil // keeps the row's place; done as an odd one
+		}
+		b.Rows.Append(v, s.commaOf(v))
+	}
+	return with
+}
+
+// readKeys reads the keys of history fields of all records that can be split,
+// the odd ones too.
+func (s *modelScorer) readKeys(b *Batch, with *bound) {
+	with.enc.ReadKeys(&b.Rows)
+	if !b.Rows.Bad() {
+		return
+	}
+	for i := range b.Records {
+		if b.Rows.Err(i) == nil {
+			continue
+		}
+		if odd, err := s.splitOdd(b.Records[i].Value); err == nil {
+			odd.enc.ReadKeys(&s.spare)
+			b.Rows.CopyKeys(i, &s.spare, 0)
+		}
+	}
 }
 
 // commaOf gives what separates the fields of a record.
@@ -165,40 +202,13 @@ func (s *modelScorer) done(b *Batch, enc *features.Encoder, r *features.Row, i i
 // odd scores a record that does not have the layout of its batch, if it has
 // another that is known.
 func (s *modelScorer) odd(b *Batch, i int) {
-	v := b.Records[i].Value
-	if isJSON(v) {
-		if err := s.alone(b, i, &s.json); err != nil {
-			b.Fail(i, err)
-		}
+	with, err := s.splitOdd(b.Records[i].Value)
+	if err != nil {
+		b.Fail(i, err)
 		return
 	}
-	if len(s.csv) == 0 {
-		b.Fail(i, fmt.Errorf("schema %s has no order of columns: want JSON records or --columns", s.schema))
-		return
-	}
-	var first error
-	for try := range s.csv {
-		at := (s.likely + try) % len(s.csv)
-		err := s.alone(b, i, &s.csv[at])
-		if err == nil {
-			s.likely = at
-			return
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	b.Fail(i, first)
-}
-
-// alone splits one record as a given layout says, and scores it. It gives an
-// error, and does nothing, where the record can't be split so.
-func (s *modelScorer) alone(b *Batch, i int, with *bound) error {
-	s.spare.Reset(with.layout, "")
-	s.spare.Need(with.need)
-	s.spare.Append(b.Records[i].Value, s.commaOf(b.Records[i].Value))
-	if err := s.spare.Err(0); err != nil {
-		return err
+	if b.history != nil {
+		s.spare.CopyPast(0, &b.Rows, i)
 	}
 	row := s.spare.Row(0)
 	s.row(b, i, &row, with.enc)
@@ -207,7 +217,37 @@ func (s *modelScorer) alone(b *Batch, i int, with *bound) error {
 		b.copies = append(b.copies, id...)
 		b.IDs[i] = b.copies[at:len(b.copies):len(b.copies)]
 	}
-	return nil
+}
+
+// splitOdd splits a record into s.spare by whichever layout fits it.
+func (s *modelScorer) splitOdd(record []byte) (with *bound, err error) {
+	if isJSON(record) {
+		return &s.json, s.alone(record, &s.json)
+	}
+	if len(s.csv) == 0 {
+		return nil, fmt.Errorf("schema %s has no order of columns: want JSON records or --columns", s.schema)
+	}
+	var first error
+	for try := range s.csv {
+		at := (s.likely + try) % len(s.csv)
+		err := s.alone(record, &s.csv[at])
+		if err == nil {
+			s.likely = at
+			return &s.csv[at], nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// alone splits one record into s.spare as a given layout says.
+func (s *modelScorer) alone(record []byte, with *bound) error {
+	s.spare.Reset(with.layout, "")
+	s.spare.Need(with.need)
+	s.spare.Append(record, s.commaOf(record))
+	return s.spare.Err(0)
 }
 
 // keep gives err without pointers into a block that is used again.

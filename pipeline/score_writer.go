@@ -165,6 +165,11 @@ func (w *writer) resume(a *Assignment) error {
 // release commits an assignment for the last time.
 func (w *writer) release(a *Assignment) error {
 	err := w.commit(true)
+	for _, o := range w.owned {
+		if o.Assignment == a && err == nil && a.history != nil {
+			a.history.release(o.committed)
+		}
+	}
 	w.owned = slices.DeleteFunc(w.owned, func(o *owned) bool { return o.Assignment == a })
 	return err
 }
@@ -216,6 +221,9 @@ func (w *writer) remember(commits []Commit) {
 			if o.Assignment == a {
 				o.committed = c.Offset
 			}
+		}
+		if a.history != nil {
+			a.history.committed(c.Offset)
 		}
 		w.committed[partition{a.Topic, a.Partition}] = Position{a.Topic, a.Partition, c.Offset, c.Metadata}
 	}
