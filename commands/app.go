@@ -19,6 +19,7 @@ func allCommands(s *stdio) []*cli.Command {
 		replayCommand(s),
 		scoreCommand(s),
 		inspectCommand(s),
+		prepareCommand(s),
 		synthCommand(s),
 		brokerCommand(s),
 		demoCommand(s),

@@ -8,24 +8,44 @@ import (
 	"ctr/pipeline"
 )
 
-// rowFlags are the flags about what rows to read.
-func rowFlags(o *pipeline.Input) []cli.Flag {
+// textFlags are the flags about how text is read.
+func textFlags(o *pipeline.Input) []cli.Flag {
 	return group("Data",
 		listFlag(&o.Columns, "columns", "`NAMES` of the columns of files without a header, separated by commas"),
 		boolFlag(&o.NoHeader, "no-header", "the first row is data, whatever it looks like"),
 		delimiterFlag(&o.Comma, "delimiter", "what separates columns, comma or tab, by `NAME`; found from the data by default"),
+	)
+}
+
+// prepareFlags are the flags of a command that reads all rows as they are.
+func prepareFlags(o *pipeline.Input) []cli.Flag {
+	return append(textFlags(o), group("Data",
+		schemaFlag(o),
+		wholeFlag(&o.MaxBad, 0, "max-bad", "keep `N` rows that can't be split before giving up; 0 by default"),
+		threadsFlag(&o.Threads),
+	)...)
+}
+
+func schemaFlag(o *pipeline.Input) cli.Flag {
+	return stringFlag(&o.Schema, "schema", "what the columns are: avazu, criteo or a YAML `FILE` (ctr help schema); found from the data by default")
+}
+
+// rowFlags are the flags about what rows to read.
+func rowFlags(o *pipeline.Input) []cli.Flag {
+	return append(textFlags(o), group("Data",
 		stringFlag(&o.Since, "since", "only rows from this `HOUR` on: 14102100 or 2014-10-21 00:00:00, UTC"),
 		stringFlag(&o.Until, "until", "only rows before this `HOUR`"),
 		wholeFlag(&o.MaxBad, 0, "max-bad", "pass over `N` bad rows before giving up; 0 by default"),
 		threadsFlag(&o.Threads),
-	)
+	)...)
 }
 
 // learnFlags are the further flags of commands that learn from the rows. What
 // they say is in the model file afterwards.
 func learnFlags(o *pipeline.Input) []cli.Flag {
 	return append(rowFlags(o), group("Data",
-		stringFlag(&o.Schema, "schema", "what the columns are: avazu, criteo or a YAML `FILE` (ctr help schema); found from the data by default"),
+		schemaFlag(o),
+		boolFlag(&o.Cache, "cache", "read each file from its cache, FILE.ctrd beside it, which is made where it is missing or out of date"),
 		wholeFlag(&o.Rows, 0, "rows", "take a random sample of `N` rows"),
 		wholeFlag(&o.Seed, 0, "seed", "`N` that all drawing of random numbers begins with; 0 by default"),
 	)...)

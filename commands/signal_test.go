@@ -83,3 +83,25 @@ func TestPatientReader(t *testing.T) {
 		t.Errorf("after the end: %d, %v", n, err)
 	}
 }
+
+// TestInterruptedPrepare: an interrupted cache leaves nothing behind.
+func TestInterruptedPrepare(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	go func() {
+		defer w.Close()
+		_, _ = io.WriteString(w, "id,click,hour,C1\n")
+		for i := 0; ; i++ {
+			if _, err := io.WriteString(w, strings.Repeat("1,0,14102100,1005\n", 1000)); err != nil {
+				return
+			}
+		}
+	}()
+	code, stderr, left := interrupt(t, r, hasFile(".rows.ctrd.*"), 1, "prepare", "-", "--out", "rows.ctrd")
+	if code != exitInterrupted || stderr != "ctr: interrupted\n" || left != "" {
+		t.Errorf("code %d, %q, left %q; want %d, interrupted, nothing", code, stderr, left, exitInterrupted)
+	}
+}

@@ -108,10 +108,10 @@ func (b *Block) Raw(i int) []byte {
 // rows did not come from a file of lines.
 func (b *Block) Line(i int) int64 {
 	switch {
+	case b.numbered():
+		return 0
 	case b.Cached():
 		return b.cached.line(i)
-	case b.Columnar():
-		return 0
 	}
 	return b.rows[i].line
 }

@@ -102,12 +102,15 @@ type cacheValues struct {
 
 // cacheChunk is where some rows are.
 type cacheChunk struct {
-	Source  int           `json:"source"`
-	First   int64         `json:"first"` // number of the first row in its source
-	Line    int64         `json:"line"`  // on which it begins
-	Rows    int           `json:"rows"`
-	At      int64         `json:"at"`
-	Columns []cacheColumn `json:"columns"`
+	Source int   `json:"source"`
+	First  int64 `json:"first"` // number of the first row in its source
+	Line   int64 `json:"line"`  // on which it begins
+	// Numbered says that Line and Lines are numbers of rows in their file, as
+	// columnar files have them.
+	Numbered bool          `json:"numbered,omitempty"`
+	Rows     int           `json:"rows"`
+	At       int64         `json:"at"`
+	Columns  []cacheColumn `json:"columns"`
 	// Lines is a column of 32-bit numbers to be added to Line, where rows do
 	// not stand on a line each.
 	Lines *cacheColumn `json:"lines,omitempty"`

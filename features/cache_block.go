@@ -14,41 +14,49 @@ type cachedRows struct {
 	c      *Cache
 	k      int // chunk
 	lo, hi int
+	reads  []bool // columns that are looked at; nil = all
 }
 
 // ReadRows has b stand for rows lo … hi-1 of chunk k, as Reader.Next has it
-// stand for rows of a text: Split makes their fields. The name is for messages.
-func (c *Cache) ReadRows(b *Block, name string, k, lo, hi int) {
+// stand for rows of a text: Split makes their fields, but for the columns that
+// reads, where it is not nil, says will not be looked at. The name is for
+// messages.
+func (c *Cache) ReadRows(b *Block, name string, k, lo, hi int, reads []bool) {
 	ch := &c.footer.Chunks[k]
 	b.clear(c.footer.Layout, name)
 	b.First, b.comma, b.pending = ch.First+int64(lo), 0, true
-	b.cached = cachedRows{c: c, k: k, lo: lo, hi: hi}
+	b.cached = cachedRows{c: c, k: k, lo: lo, hi: hi, reads: reads}
 }
 
-// Cached reports whether b came from a cache: then a Collector and a
-// CacheEncoder need no Split.
+// Cached reports whether b came from a cache: then a Collector needs no Split.
 func (b *Block) Cached() bool { return b.cached.c != nil }
 
-// Check compares the checksums of what b will be split into, or of the columns
-// given where they are not nil, with the file. It does nothing for a Block
-// that is not from a cache.
-func (b *Block) Check(columns []int) error {
+// Check compares the checksums of what will be looked at of b with the file.
+// coded says that b is not going to be Split unless one of its columns is text
+// in the cache. It does nothing for a Block that is not from a cache.
+func (b *Block) Check(coded bool) error {
 	r := &b.cached
 	if r.c == nil {
 		return nil
 	}
-	if columns == nil {
-		for col := range r.c.footer.Layout {
+	all := r.reads == nil
+	for col := range r.c.footer.Layout {
+		all = all || r.reads[col] && coded && !r.c.coded(r.k, col)
+	}
+	var columns []int
+	for col := range r.c.footer.Layout {
+		if all || r.reads[col] {
 			columns = append(columns, col)
 		}
 	}
 	if r.c.footer.Chunks[r.k].Lines != nil {
-		columns = append(slices.Clone(columns), r.c.lines)
+		columns = append(columns, r.c.lines)
 	}
 	return r.c.load(r.k, columns)
 }
 
-// line gives the line of row i of the block, from 1.
+// line gives the line of row i of the block, from 1, or its number in its
+// file where the chunk's rows have such.
 func (r *cachedRows) line(i int) int64 {
 	ch := &r.c.footer.Chunks[r.k]
 	if ch.Lines == nil {
@@ -58,15 +66,18 @@ func (r *cachedRows) line(i int) int64 {
 	return ch.Line + int64(castU32(raw)[r.lo+i])
 }
 
-// err gives the fault of row i of the chunk, nil where it could be split.
-func (r *cachedRows) err(i int, name string) error {
+// numbered reports whether rows have no lines but numbers.
+func (r *cachedRows) numbered() bool { return r.c.footer.Chunks[r.k].Numbered }
+
+// fault gives what was wrong with row i of the chunk, nil where it could be
+// split.
+func (r *cachedRows) fault(i int) *cacheBad {
 	bad := r.c.footer.Chunks[r.k].Bad
 	at, ok := slices.BinarySearchFunc(bad, i, func(b cacheBad, row int) int { return b.Row - row })
 	if !ok {
 		return nil
 	}
-	b := &bad[at]
-	return &RowError{File: name, Line: r.line(i - r.lo), Column: b.Column, Value: b.Value, Msg: b.Msg}
+	return &bad[at]
 }
 
 // splitCached makes the rows and their fields: the values' text, one after the
@@ -77,13 +88,19 @@ func (b *Block) splitCached() {
 	b.bounds = resize(b.bounds, n*width)
 	columns := make([]cachedColumn, width)
 	for col := range columns {
-		columns[col] = r.c.cachedColumn(r.k, col)
+		if r.reads == nil || r.reads[col] {
+			columns[col] = r.c.cachedColumn(r.k, col)
+		}
 	}
 	b.data = b.data[:0]
 	for i := range n {
 		begin, room := uint32(len(b.data)), maxCachedText-len(b.data)
 		for col := range columns {
 			start := uint32(len(b.data))
+			if r.reads != nil && !r.reads[col] {
+				b.bounds[i*width+col] = bound(start, start)
+				continue
+			}
 			if v := columns[col].value(r.lo + i); len(v) <= room {
 				b.data, room = append(b.data, v...), room-len(v)
 			} else {
@@ -100,7 +117,9 @@ func (b *Block) splitCached() {
 	b.pad()
 	if len(r.c.footer.Chunks[r.k].Bad) > 0 {
 		for i := range n {
-			if err := r.err(r.lo+i, b.Name); err != nil {
+			if bad := r.fault(r.lo + i); bad != nil {
+				err := &RowError{Column: bad.Column, Value: bad.Value, Msg: bad.Msg}
+				b.Place(err, i)
 				b.failWith(i, err)
 			}
 		}

@@ -154,7 +154,7 @@ func (h *cacheHeads) chunk(k int) chunkHeads {
 // hourOf gives the time of row i; ok is false where it is none or the row
 // could not be split.
 func (ch *chunkHeads) hourOf(i int) (x Hour, ok bool) {
-	if ch.hasBad && (&cachedRows{c: ch.c, k: ch.k}).err(i, "") != nil {
+	if ch.hasBad && (&cachedRows{c: ch.c, k: ch.k}).fault(i) != nil {
 		return 0, false
 	}
 	if !ch.timed {

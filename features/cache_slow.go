@@ -66,14 +66,10 @@ func (h *cacheHeads) appendJoined(dst []byte, i, col int, value uint32) []byte {
 // fault says what is wrong with row i of chunk k, as an Encoder has it.
 func (e *CacheEncoder) fault(b *CacheBatch, k, i int) error {
 	h := e.heads
-	every := make([]int, len(h.c.footer.Layout))
-	for col := range every {
-		every[col] = col
-	}
-	if err := h.c.load(k, every); err != nil {
+	h.c.ReadRows(&b.block, "", k, i, i+1, nil)
+	if err := b.block.Check(false); err != nil {
 		return err
 	}
-	h.c.ReadRows(&b.block, "", k, i, i+1)
 	b.block.Split()
 	if err := b.block.Err(0); err != nil {
 		return err
@@ -112,8 +108,8 @@ func (h *cacheHeads) head(r *Row) (y int, w float64, err error) {
 // readText does what Read does for a chunk in which a column is text.
 func (e *CacheEncoder) readText(b *CacheBatch, k, lo, hi int, keep func(int64, Hour) bool, bad func(int, error)) error {
 	h := e.heads
-	h.c.ReadRows(&b.block, "", k, lo, hi)
-	if err := b.block.Check(nil); err != nil {
+	h.c.ReadRows(&b.block, "", k, lo, hi, h.enc.Reads(false))
+	if err := b.block.Check(false); err != nil {
 		return err
 	}
 	b.block.Split()

@@ -91,20 +91,28 @@ func (c *CacheWriter) Add(b *Block) error {
 // part adds rows lo … hi-1 of b, which fit the open chunk.
 func (c *CacheWriter) part(b *Block, lo, hi int) {
 	if c.rows == 0 {
-		c.ch = cacheChunk{Source: len(c.footer.Sources), First: c.before, Line: b.Line(lo)}
+		c.ch = cacheChunk{Source: len(c.footer.Sources), First: c.before, Line: b.place(lo), Numbered: b.numbered()}
 		c.lines, c.astray = c.lines[:0], false
 	}
 	for i := lo; i < hi; i++ {
-		c.text += int(b.rows[i].end - b.rows[i].start)
-		line := b.Line(i) - c.ch.Line
+		line := b.place(i) - c.ch.Line
 		c.astray = c.astray || line != int64(c.rows+i-lo)
 		c.lines = append(c.lines, uint32(line))
 		if err := b.Err(i); err != nil {
 			c.ch.Bad = append(c.ch.Bad, cacheBadOf(c.rows+i-lo, err))
 		}
 	}
+	c.text += len(b.data) * (hi - lo) / b.Len()
 	c.each(func(col int) { c.columns[col].add(b, col, lo, hi) })
 	c.rows += hi - lo
+}
+
+// place gives the line of row i, or its number in a file without lines.
+func (b *Block) place(i int) int64 {
+	if b.Cached() {
+		return b.cached.line(i)
+	}
+	return b.rows[i].line
 }
 
 func cacheBadOf(row int, err error) cacheBad {
@@ -158,17 +166,21 @@ func (c *CacheWriter) flush() {
 	c.rows, c.text = 0, 0
 }
 
-// EndSource ends the rows of a source; s.Rows is set to their number.
-func (c *CacheWriter) EndSource(s CacheSource) error {
+// EndSource ends the rows of a source; those that follow are the next one's.
+func (c *CacheWriter) EndSource() {
 	c.flush()
-	s.Rows, c.before = c.before, 0
-	c.footer.Sources = append(c.footer.Sources, s)
-	return c.err
+	c.footer.Sources = append(c.footer.Sources, CacheSource{Rows: c.before})
+	c.before = 0
 }
 
 // Finish writes the values and the footer. The rows of all sources must have
-// been ended.
-func (c *CacheWriter) Finish() (*CacheInfo, error) {
+// been ended; sources describes them, but for the numbers of their rows.
+func (c *CacheWriter) Finish(sources []CacheSource) (*CacheInfo, error) {
+	for i := range c.footer.Sources {
+		rows := c.footer.Sources[i].Rows
+		c.footer.Sources[i] = sources[i]
+		c.footer.Sources[i].Rows = rows
+	}
 	for i := range c.columns {
 		c.pad()
 		ids := c.columns[i].ids

@@ -34,7 +34,7 @@ type Collector struct {
 	opts    CollectOptions
 	enc     *Encoder // of the unfitted fields: finds columns
 	workers []*CollectWorker
-	caches  map[*Cache]*collectCache
+	caches  sync.Map // of *collectCache by *Cache
 	mu      sync.Mutex
 	kept    *reservoir // of the rows to keep; nil where all are
 	wide    *reservoir // of the sample, where fewer are kept
@@ -163,10 +163,10 @@ func (ch *chunk) shrink() {
 // Add takes the rows of a block of file number file. Rows that are bad are
 // left out and given to bad, in the order of the block; the error names no file.
 // A block of a cache that was given to Bind need not be Split, but must have
-// been checked (Block.Check, with Columns).
+// been checked (Block.Check).
 func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
 	if b.Cached() {
-		if w.c.past == 0 && w.addCached(b, file, bad) { // a State has split it
+		if b.pending && w.addCached(b, file, bad) {
 			return
 		}
 		b.Split()

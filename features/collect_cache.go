@@ -75,8 +75,12 @@ type collectCache struct {
 }
 
 // Bind makes a cache known, so that its blocks need no Split. It is to be
-// called before any of them is added. Its error is of the file.
+// called before any of them is added. Its error is of the file. It does nothing
+// where the plan has history fields: a State reads the rows' text.
 func (c *Collector) Bind(cache *Cache) error {
+	if _, bound := c.caches.Load(cache); bound || c.past > 0 {
+		return nil
+	}
 	heads, err := newCacheHeads(cache, c.enc)
 	if err != nil {
 		return err
@@ -91,22 +95,8 @@ func (c *Collector) Bind(cache *Cache) error {
 			cc.set.values[f] = v
 		}
 	}
-	if c.caches == nil {
-		c.caches = map[*Cache]*collectCache{}
-	}
-	c.caches[cache] = cc
+	c.caches.Store(cache, cc)
 	return nil
-}
-
-// Columns gives the columns of the layout that are read, for Block.Check.
-func (c *Collector) Columns() (columns []int) {
-	needs := c.enc.Needs()
-	for col := range needs {
-		if needs[col] || col == c.enc.label || col == c.enc.time || col == c.enc.weight {
-			columns = append(columns, col)
-		}
-	}
-	return columns
 }
 
 // cacheSet gives the worker's set of codes of a cache.
@@ -129,7 +119,8 @@ func (w *CollectWorker) cacheSet(cc *collectCache) *codeSet {
 // it. It reports false where a column that is needed is text.
 func (w *CollectWorker) addCached(b *Block, file int, bad func(int, error)) bool {
 	r := &b.cached
-	cc := w.c.caches[r.c]
+	known, _ := w.c.caches.Load(r.c)
+	cc, _ := known.(*collectCache)
 	if cc == nil || !cc.heads.coded(r.k) {
 		return false
 	}
@@ -224,8 +215,8 @@ func (w *CollectWorker) cachedHeads(b *Block, heads *chunkHeads, ch *chunk, bad 
 
 // cachedFault says what is wrong with row i of a chunk, by its text.
 func (w *CollectWorker) cachedFault(r *cachedRows, i int) error {
-	r.c.ReadRows(&w.block, "", r.k, i, i+1)
-	if err := w.block.Check(nil); err != nil {
+	r.c.ReadRows(&w.block, "", r.k, i, i+1, nil)
+	if err := w.block.Check(false); err != nil {
 		return err
 	}
 	w.block.Split()

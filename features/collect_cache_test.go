@@ -31,7 +31,7 @@ func fitMixed(t *rapid.T, plan *Plan, files [][]*Block, workers int, co CollectO
 					t.Fatal(err)
 				}
 			}
-			if err := b.Check(c.Columns()); err != nil {
+			if err := b.Check(b.pending); err != nil {
 				t.Fatal(err)
 			}
 			ws[(i*5+file)%workers].Add(b, file, func(row int, err error) {
@@ -115,7 +115,7 @@ func unsplit(c *Cache, source, n int) (out []*Block) {
 		s, _, rows := c.Chunk(k)
 		for lo := 0; lo < rows && s == source; lo += n {
 			b := new(Block)
-			c.ReadRows(b, "rows.csv", k, lo, min(lo+n, rows))
+			c.ReadRows(b, "rows.csv", k, lo, min(lo+n, rows), nil)
 			out = append(out, b)
 		}
 	}

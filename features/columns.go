@@ -32,12 +32,18 @@ func (b *Block) Columnar() bool { return b.columns != nil }
 // the row, to those of row i.
 func (b *Block) Place(e *RowError, i int) {
 	e.File = b.Name
-	if b.Columnar() {
+	switch {
+	case b.Cached() && b.cached.numbered():
+		e.Row = b.cached.line(i)
+	case b.Columnar():
 		e.Row = b.rows[i].line
-	} else {
+	default:
 		e.Line = b.Line(i)
 	}
 }
+
+// numbered reports whether rows have no lines but numbers.
+func (b *Block) numbered() bool { return b.Columnar() || b.Cached() && b.cached.numbered() }
 
 // splitColumns does Split's work for columnar rows.
 func (b *Block) splitColumns() {

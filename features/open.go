@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -89,6 +90,7 @@ var foreign = []struct{ magic, what, hint string }{
 	{"PK\x03\x04", "a zip archive", "unpack it first: unzip -p FILE | ctr … -"},
 	{"BZh", "bzip2 data", "unpack it first: bzip2 -dc FILE | ctr … -"},
 	{"\xfd7zXZ\x00", "xz data", "unpack it first: xz -dc FILE | ctr … -"},
+	{cacheMagic, "a cache of ctr", "train, compare, evaluate and score read it; this wants the text that it was made of"},
 }
 
 func (in *Input) unpack(head []byte, r io.Reader) error {
@@ -179,6 +181,14 @@ func (in *Input) Peek(n int) ([]byte, error) {
 // ReaderAt gives the file itself, to be read at any place, and its size. It
 // is nil for packed files, standard input and what else has no size.
 func (in *Input) ReaderAt() (io.ReaderAt, int64) { return in.at, in.size }
+
+// Fingerprint reads the rest of the input and gives its length and its
+// xxHash64, decompressed.
+func (in *Input) Fingerprint() (n int64, sum uint64, err error) {
+	h := xxhash.New()
+	n, err = io.CopyBuffer(h, struct{ io.Reader }{in}, make([]byte, readBuffer))
+	return n, h.Sum64(), err
+}
 
 // Name gives the path, or "stdin".
 func (in *Input) Name() string { return in.name }

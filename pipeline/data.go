@@ -68,6 +68,11 @@ func (d *Data) record(in *Input, sources []source, out string) {
 			d.Synth = s.synth
 		case s.stdin != nil:
 			d.Stdin = true
+		case s.cache != nil && s.path == s.own:
+			// some text is gone: its rows will be found in the cache
+			if s.part == 0 {
+				d.Files = append(d.Files, relative(s.path, out))
+			}
 		default:
 			d.Files = append(d.Files, relative(s.path, out))
 		}
@@ -150,7 +155,16 @@ func (d *Data) held(model string, in Input) (Input, []source, *features.Selectio
 			return in, nil, nil, features.WithHint(fmt.Errorf("%w (%s was trained on it)", err, model),
 				"name the rows to judge it on: ctr evaluate FILE")
 		}
-		sources = append(sources, source{name: p, path: p})
+		if !features.IsCache(p) {
+			sources = append(sources, source{name: p, path: p})
+			continue
+		}
+		parts, err := in.openCache(p)
+		if err != nil {
+			closeCaches(sources)
+			return in, nil, nil, err
+		}
+		sources = append(sources, parts...)
 	}
 	return in, sources, sel, nil
 }

@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"ctr/features"
 	"ctr/models"
@@ -33,6 +35,7 @@ func Evaluate(ctx context.Context, o EvaluateOptions, obs Observer) (*EvaluateRe
 	} else if sel, err = in.selection(); err != nil {
 		return nil, err
 	}
+	defer closeCaches(sources)
 	if err := keepsApart(o.Predictions, o.Model, sources); err != nil {
 		return nil, err
 	}
@@ -62,7 +65,9 @@ func Evaluate(ctx context.Context, o EvaluateOptions, obs Observer) (*EvaluateRe
 	}
 	r := &EvaluateResult{Metrics: m, Held: data != nil, Bad: j.nBad}
 	for i := range sources {
-		r.Files = append(r.Files, sources[i].name)
+		if name := cmp.Or(sources[i].own, sources[i].name); !slices.Contains(r.Files, name) {
+			r.Files = append(r.Files, name)
+		}
 	}
 	return r, nil
 }

@@ -78,6 +78,12 @@ func (h *historyPass) do(j *job, seq int64) {
 	}
 }
 
+// pass lets the rows after a job that could not be read go on.
+func (h *historyPass) pass(seq int64) {
+	h.turns.wait(seq)
+	h.turns.done()
+}
+
 // snapshot gives the state after the rows so far; nil without history.
 func (h *historyPass) snapshot() *features.Snapshot {
 	if h == nil {

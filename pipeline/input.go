@@ -31,6 +31,11 @@ type source struct {
 	synth *SynthSource
 	stdin io.Reader
 	spool string // the file that standard input was copied to; "" = it was not
+	// cache, where not nil, is read in place of the text: source number part
+	// of those it was made of. own is the cache's path.
+	cache *features.Cache
+	part  int
+	own   string
 }
 
 // SynthSource is built-in rows: what `ctr synth` writes with these settings.
@@ -49,6 +54,8 @@ type stream struct {
 
 func (s *source) open(ctx context.Context, threads int) (*stream, error) {
 	switch {
+	case s.cache != nil:
+		return nil, fmt.Errorf("%s: a cache: want the text that it was made of", s.own)
 	case s.synth != nil:
 		r := synth.NewReader(ctx, synth.Options{Rows: s.synth.Rows, Seed: s.synth.Seed, Threads: threads})
 		return &stream{Reader: r, pos: func() int64 { return 0 }, close: r.Close}, nil
@@ -71,6 +78,7 @@ func (s *source) open(ctx context.Context, threads int) (*stream, error) {
 // order of their names.
 func (in *Input) sources() ([]source, error) {
 	var out []source
+	var files []string
 	stdin := false
 	for _, f := range in.Files {
 		if f == "-" {
@@ -88,8 +96,29 @@ func (in *Input) sources() ([]source, error) {
 		if err != nil {
 			return nil, err
 		}
+		files = append(files, paths...)
 		for _, p := range paths {
 			out = append(out, source{name: p, path: p})
+		}
+	}
+	return in.opened(out, files)
+}
+
+// opened opens the caches among sources; paths are those of all files.
+func (in *Input) opened(sources []source, paths []string) (out []source, err error) {
+	paths = withoutCaches(paths)
+	for i := range sources {
+		s := &sources[i]
+		switch {
+		case s.path == "" || !features.IsCache(s.path):
+			out = append(out, *s)
+		case slices.Contains(paths, s.path):
+			parts, err := in.openCache(s.path)
+			if err != nil {
+				closeCaches(out)
+				return nil, err
+			}
+			out = append(out, parts...)
 		}
 	}
 	return out, nil
@@ -103,11 +132,10 @@ func notRead(out string, sources []source) error {
 		return nil //nolint:nilerr // a new file, or one that whoever writes it will report
 	}
 	for i := range sources {
-		if sources[i].path == "" {
-			continue
-		}
-		if from, err := os.Stat(sources[i].path); err == nil && os.SameFile(to, from) {
-			return fmt.Errorf("%s: read as data: want another name for the output", out)
+		for _, path := range []string{sources[i].path, sources[i].own} {
+			if from, err := os.Stat(path); err == nil && os.SameFile(to, from) {
+				return fmt.Errorf("%s: read as data: want another name for the output", out)
+			}
 		}
 	}
 	return nil

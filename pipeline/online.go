@@ -75,7 +75,7 @@ func (o *TrainOptions) trainOnline(ctx context.Context, caps []string, algo mode
 		return nil, err
 	}
 	defer func() { t.remove() }()
-	if err := t.open(); err != nil {
+	if err := t.open(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.scout(ctx); err != nil {
@@ -106,11 +106,13 @@ func (o *TrainOptions) trainOnline(ctx context.Context, caps []string, algo mode
 }
 
 // open finds the sources.
-func (t *onlineTraining) open() (err error) {
+func (t *onlineTraining) open(ctx context.Context) (err error) {
 	o := t.o
-	if t.sources, err = o.trainSources(); err != nil {
+	if t.sources, err = o.trainSources(ctx, t.obs); err != nil {
 		return err
 	}
+	remove := t.remove
+	t.remove = func() { closeCaches(t.sources); remove() }
 	if t.c.since, t.c.until, err = o.window(); err != nil {
 		return &OptionError{Faults: []string{err.Error()}}
 	}
@@ -246,6 +248,9 @@ func (t *onlineTraining) scout(ctx context.Context) error {
 
 // peek opens the first source to see its layout.
 func (t *onlineTraining) peek(ctx context.Context, s *source) error {
+	if s.cache != nil {
+		return t.bind(cachedOpened(s, t.schema), s.name)
+	}
 	see := *s
 	if s.stdin != nil && s.spool == "" {
 		begin := bufio.NewReaderSize(s.stdin, sniffed)

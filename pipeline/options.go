@@ -36,6 +36,9 @@ type Input struct {
 	Seed uint64
 	// Threads is the number of workers; 0 = all cores.
 	Threads int
+	// Cache has training read files from caches beside them (see
+	// CacheSuffix), which it makes where they are missing or out of date.
+	Cache bool
 
 	spool string // a file with what Stdin had; "" = it was not copied
 }

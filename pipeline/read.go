@@ -49,6 +49,8 @@ type opened struct {
 	keys *features.Encoder
 	// reads has the columns that will be looked at; nil = all.
 	reads []bool
+	// cache is what the rows come from, where it is one.
+	cache *features.Cache
 }
 
 // rowReader reads sources, has threads work on their blocks, and emits the
@@ -66,6 +68,8 @@ type rowReader struct {
 	history *historyPass
 	// worker makes the function that a goroutine calls for each block.
 	worker func() func(j *job)
+	// coded says that worker takes blocks of caches as they are, not split.
+	coded bool
 	// emit, where not nil, is called for each block in order.
 	emit func(j *job) error
 
@@ -97,11 +101,15 @@ func (r *rowReader) run(ctx context.Context) error {
 		do := r.worker()
 		wg.Go(func() {
 			for j := range work {
-				j.block.Split()
-				if j.history != nil {
-					j.history.do(j, j.seq)
+				switch r.ready(j); {
+				case j.err == nil:
+					if j.history != nil {
+						j.history.do(j, j.seq)
+					}
+					do(j)
+				case j.history != nil:
+					j.history.pass(j.seq)
 				}
-				do(j)
 				j.done <- struct{}{}
 			}
 		})
@@ -162,6 +170,18 @@ func (r *rowReader) read(ctx context.Context, free chan *job, tooMany *atomic.Bo
 	var before int64
 	total := r.totalSize()
 	for i := range r.sources {
+		if r.sources[i].cache != nil {
+			progress := func(done int64) {
+				if r.obs != nil {
+					r.obs.Progress(StageRead, before+done, total, "")
+				}
+			}
+			if err := r.readCached(ctx, i, free, tooMany, progress, send); err != nil || tooMany.Load() {
+				return err
+			}
+			before += r.sources[i].size()
+			continue
+		}
 		s, err := r.sources[i].open(ctx, r.in.threads())
 		if err != nil {
 			return err
@@ -185,13 +205,26 @@ func (r *rowReader) read(ctx context.Context, free chan *job, tooMany *atomic.Bo
 func (r *rowReader) totalSize() int64 {
 	var total int64
 	for i := range r.sources {
-		info, err := os.Stat(r.sources[i].path)
-		if r.sources[i].path == "" || err != nil || !info.Mode().IsRegular() {
+		n := r.sources[i].size()
+		if n == 0 {
 			return 0
 		}
-		total += info.Size()
+		total += n
 	}
 	return total
+}
+
+// size gives the bytes of a source, as progress has them: of its text, where
+// that is in a cache; 0 where it is no file.
+func (s *source) size() int64 {
+	if s.cache != nil {
+		return s.cache.Info().Sources[s.part].Bytes
+	}
+	info, err := os.Stat(s.path)
+	if s.path == "" || err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
 }
 
 func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan *job, tooMany *atomic.Bool, progress func(), send func(*job)) error {

@@ -30,6 +30,7 @@ func ScoreFiles(ctx context.Context, o ScoreFileOptions, stdout io.Writer, obs O
 	if err != nil {
 		return nil, err
 	}
+	defer closeCaches(sources)
 	sel, err := o.selection()
 	if err != nil {
 		return nil, err

@@ -141,10 +141,11 @@ type prepared struct {
 
 // prepare reads the rows and divides them.
 func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer) (*prepared, error) {
-	sources, err := o.trainSources()
+	sources, err := o.trainSources(ctx, obs)
 	if err != nil {
 		return nil, err
 	}
+	defer closeCaches(sources)
 	p := &prepared{name: sources[0].name}
 	c := &collecting{o: o, caps: caps}
 	if c.since, c.until, err = o.window(); err != nil {
@@ -154,7 +155,7 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	if err != nil {
 		return nil, err
 	}
-	r := &rowReader{in: &o.Input, sources: sources, schema: schema, obs: obs, worker: c.worker}
+	r := &rowReader{in: &o.Input, sources: sources, schema: schema, obs: obs, worker: c.worker, coded: true}
 	r.layout = r.inOrder(c.layout, func(*opened) *features.Encoder { return c.c.Keys() })
 	if err := r.run(ctx); err != nil {
 		return nil, err
@@ -182,7 +183,7 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 
 // trainSources gives the rows to learn from, the built-in ones where none are
 // named.
-func (o *TrainOptions) trainSources() ([]source, error) {
+func (o *TrainOptions) trainSources(ctx context.Context, obs Observer) ([]source, error) {
 	sources, err := o.sources()
 	if err != nil {
 		return nil, err
@@ -195,7 +196,7 @@ func (o *TrainOptions) trainSources() ([]source, error) {
 			return nil, err
 		}
 	}
-	return sources, nil
+	return sources, o.cached(ctx, sources, obs)
 }
 
 // split decides how to divide, telling why where it was not said.
@@ -265,18 +266,17 @@ type collecting struct {
 // holds the others to it.
 func (c *collecting) layout(op *opened, name string) error {
 	if c.c != nil {
-		op.reads = c.c.Reads()
-		return sameLayout(c.first, op.layout, name)
+		return cmp.Or(sameLayout(c.first, op.layout, name), c.bindCache(op))
 	}
 	plan, err := c.plan(op, name)
 	if err != nil {
 		return err
 	}
 	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{Sample: c.o.Rows, Keep: c.o.keep, Seed: c.o.Seed, Since: c.since, Until: c.until})
-	if err == nil {
-		op.reads = c.c.Reads()
+	if err != nil {
+		return err
 	}
-	return err
+	return c.bindCache(op)
 }
 
 func sameLayout(first, layout features.Layout, name string) error {

@@ -13,7 +13,10 @@ import (
 type Progressive struct {
 	rows, clicks int
 	loss, weight float64
-	buckets      []bucket // by bucketOf; nil until the first row
+	// product, where not 0, is of probabilities whose logarithm is not in loss
+	// yet: the sum does not depend on how rows come together.
+	product float64
+	buckets []bucket // by bucketOf; nil until the first row
 }
 
 // bucket is the rows of one range of probability: their weight by label, and
@@ -50,7 +53,10 @@ func (g *Progressive) Add(y []uint8, p, w []float32) {
 		return
 	}
 	// One logarithm serves many rows: Σ log p = log Π p.
-	product, loss := 1.0, 0.0
+	product := g.product
+	if product == 0 {
+		product = 1
+	}
 	for i, label := range y {
 		b := &g.buckets[bucketOf(p[i])]
 		v := float64(p[i])
@@ -63,11 +69,11 @@ func (g *Progressive) Add(y []uint8, p, w []float32) {
 			g.clicks++
 		}
 		if product *= max(v, clip); product < 1e-200 {
-			loss -= math.Log(product)
+			g.loss -= math.Log(product)
 			product = 1
 		}
 	}
-	g.loss += loss - math.Log(product)
+	g.product = product
 	g.weight += float64(len(y))
 }
 
@@ -96,7 +102,8 @@ func (g *Progressive) Merge(o *Progressive) {
 		g.buckets = make([]bucket, 2*side)
 	}
 	g.rows, g.clicks = g.rows+o.rows, g.clicks+o.clicks
-	g.loss, g.weight = g.loss+o.loss, g.weight+o.weight
+	loss, weight := o.Loss()
+	g.loss, g.weight = g.loss+loss, g.weight+weight
 	for i := range o.buckets {
 		b, c := &g.buckets[i], &o.buckets[i]
 		b.neg, b.pos, b.p = b.neg+c.neg, b.pos+c.pos, b.p+c.p
@@ -116,7 +123,12 @@ func (g *Progressive) Rows() int { return g.rows }
 
 // Loss gives the sum of the rows' log losses, each times its weight, and the
 // sum of their weights.
-func (g *Progressive) Loss() (loss, weight float64) { return g.loss, g.weight }
+func (g *Progressive) Loss() (loss, weight float64) {
+	if g.product == 0 {
+		return g.loss, g.weight
+	}
+	return g.loss - math.Log(g.product), g.weight
+}
 
 // weighted gives two rows a range that saw any, with the mean of its
 // probabilities: those without a click and those with one.
@@ -147,14 +159,15 @@ func (g *Progressive) PickThreshold(costs Costs) (float64, error) {
 // width of a range (AUC within 0.0005 or so).
 func (g *Progressive) Metrics(threshold float64) (Metrics, error) {
 	y, p, w := g.weighted()
+	loss, weight := g.Loss()
 	m, err := Evaluate(y, p, w, threshold)
 	if err != nil {
 		return m, err
 	}
 	m.Rows, m.Clicks = g.rows, g.clicks
 	if m.LogLoss > 0 {
-		m.NormalizedEntropy *= g.loss / g.weight / m.LogLoss
+		m.NormalizedEntropy *= loss / weight / m.LogLoss
 	}
-	m.LogLoss = g.loss / g.weight
+	m.LogLoss = loss / weight
 	return m, nil
 }
