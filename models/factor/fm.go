@@ -1,6 +1,9 @@
 package factor
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // plain is the form of a factorisation machine: a slot's lanes are the vector,
 // the linear weight, and nothing up to a whole number of lines. What is to be
@@ -21,7 +24,7 @@ type plain struct {
 func newPlain(fields, factors int) *plain {
 	p := &plain{
 		fields: fields, factors: factors, height: (factors + lanes) / lanes,
-		scale: 1 / float64(fields), linear: linearWeight, groups: min(maxParts/2, fields),
+		scale: 1 / float64(fields), linear: float32(math.Sqrt(float64(fields))), groups: min(maxParts/2, fields),
 	}
 	p.mask, p.constant = make([]float32, p.height*lanes), make([]float32, p.height*lanes)
 	for i := range factors {
@@ -34,6 +37,8 @@ func newPlain(fields, factors int) *plain {
 func (p *plain) lines() int   { return p.height }
 func (p *plain) places() int  { return (p.fields + 1) &^ 1 }
 func (p *plain) vectors() int { return 1 }
+
+func (p *plain) constants() (linear, scale float64) { return float64(p.linear), p.scale }
 
 func (p *plain) at(_, line, lane int) (towards, factor int, ok bool) {
 	factor = line*lanes + lane

@@ -34,7 +34,8 @@ type stored struct {
 // The slot of a code of a field with n slots is the code itself if it is below
 // n, else 0; of a hashed field, the place of the code's last "bits" bits in
 // A/codes plus 1, or 0. The probability is 1/(1+exp(-x)), where x is what the
-// package says, with the settings' bias, scale and linear in place of 1/n and 2.
+// package says, with the settings' bias, "scale" for 1/n, and "linear" for what
+// linear weights are multiplied by.
 func (m *Model) Save(f *models.File) error {
 	sizes, bits := make([]uint32, len(m.tables)), 0
 	for i := range m.tables {
@@ -67,9 +68,9 @@ func (m *Model) Save(f *models.File) error {
 	if err := f.PutF32(m.algo+"/linear", nil, linear); err != nil {
 		return err
 	}
-	return f.PutSettings(stored{
-		Factors: m.factors, Bias: m.bias, Linear: linearWeight, Scale: 1 / float64(len(m.tables)), Bits: bits, Report: m.report,
-	})
+	s := stored{Factors: m.factors, Bias: m.bias, Bits: bits, Report: m.report}
+	s.Linear, s.Scale = m.form.constants()
+	return f.PutSettings(s)
 }
 
 func (m *Model) codesName(field int) string { return fmt.Sprintf("%s/codes/%d", m.algo, field) }
@@ -129,8 +130,6 @@ func load(algo string, f *models.File, spec *features.Spec) (*Model, error) {
 		return nil, fmt.Errorf("settings: factors %d: want 1..%d", s.Factors, MaxFactors)
 	case math.IsNaN(s.Bias) || math.IsInf(s.Bias, 0):
 		return nil, fmt.Errorf("settings: bias %v: want a finite number", s.Bias)
-	case s.Linear != linearWeight || s.Scale != 1/float64(fields):
-		return nil, fmt.Errorf("settings: linear %v and scale %v: want %v and %v", s.Linear, s.Scale, linearWeight, 1/float64(fields))
 	case s.Bits < 0 || s.Bits > features.MaxBits:
 		return nil, fmt.Errorf("settings: bits %d: want 0..%d", s.Bits, features.MaxBits)
 	}
@@ -153,6 +152,9 @@ func load(algo string, f *models.File, spec *features.Spec) (*Model, error) {
 		return nil, fmt.Errorf("tensors %s/linear, %s/vectors: want numbers from -%d to %d", algo, algo, maxWeight, maxWeight)
 	}
 	form := newForm(algo, fields, s.Factors) // its size is that of the vectors
+	if l, c := form.constants(); s.Linear != l || s.Scale != c {
+		return nil, fmt.Errorf("settings: linear %v and scale %v: want %v and %v", s.Linear, s.Scale, l, c)
+	}
 	m := newModel(algo, form, s.Factors, spec, list)
 	m.bias, m.report = s.Bias, s.Report
 	m.allocate()

@@ -21,13 +21,12 @@ type form interface {
 	// has where each field's slot begins, in bytes. The slots of next, a row to be
 	// scored afterwards, are fetched early.
 	score(weights []float32, rows, next []uint64) float64
+	// constants are what linear weights are multiplied by, and then, with the sum
+	// of products, both.
+	constants() (linear, scale float64)
 	// machine gives what trains weights of this form.
 	machine(weights []float32, st step) machine
 }
-
-// linearWeight is what linear weights are multiplied by beside the products,
-// before both are scaled.
-const linearWeight = 2
 
 // shape is the form of a field-aware machine: a slot has planes of lines, as
 // kernels.go says. Where the number of fields is odd, the last duo has a field
@@ -36,7 +35,7 @@ type shape struct {
 	fields, factors int
 	duos, planes    int
 	scale           float64  // of the sum of products: 1/fields
-	linear          float32  // of linear weights, before scale
+	linear          float32  // of linear weights, before scale: √fields/2
 	all             blocks   // every block, for scoring
 	parts           []blocks // the same, cut into parts of about the same cost
 }
@@ -50,7 +49,7 @@ const maxParts = 8
 func newShape(fields, factors int) *shape {
 	s := &shape{
 		fields: fields, factors: factors, duos: (fields + 1) / 2, planes: (factors + 3) / 4,
-		scale: 1 / float64(fields), linear: linearWeight,
+		scale: 1 / float64(fields), linear: float32(math.Sqrt(float64(fields)) / 2),
 	}
 	n := s.duos * (s.duos + 1) / 2
 	s.parts = make([]blocks, min(maxParts, n))
@@ -81,6 +80,8 @@ func (s *shape) addBlock(b *blocks, first, second uint32) {
 func (s *shape) lines() int   { return s.duos * s.planes }
 func (s *shape) places() int  { return 2 * s.duos }
 func (s *shape) vectors() int { return s.fields }
+
+func (s *shape) constants() (linear, scale float64) { return float64(s.linear), s.scale }
 
 func (s *shape) at(field, line, lane int) (towards, factor int, ok bool) {
 	towards, factor = 2*(line%s.duos)+lane/4, line/s.duos*4+lane%4
