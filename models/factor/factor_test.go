@@ -55,8 +55,8 @@ func TestThreads(t *testing.T) {
 		}
 	}
 	for _, algo := range algos {
-		f(algo, 12, 4, 3000, false)
-		f(algo, 9, 8, 2000, true)
+		f(algo, 12, 4, 1500, false)
+		f(algo, 9, 8, 1000, true)
 		f(algo, 3, 11, 500, true)
 		f(algo, 2, 1, 65, false)
 		f(algo, 1, 4, 10, false)
@@ -69,7 +69,7 @@ func TestLearns(t *testing.T) {
 	const best, without = .377, .68 // of the truth, and of what single fields say
 	f := func(algo string, o models.Options, want float64) {
 		t.Helper()
-		tb, held := mixed(6, 20_000, 1), mixed(6, 5000, 2)
+		tb, held := mixed(6, 10_000, 1), mixed(6, 4000, 2)
 		m := train(t, algo, tb, o)
 		if got := logLoss(m, held); !(got > best-.04 && got < want) {
 			t.Errorf("%s %+v: log loss %.4f after %s: want less than %v; the truth has about %v, single fields %v", algo, o, got, m.Report(), want, best, without)
@@ -84,7 +84,7 @@ func TestLearns(t *testing.T) {
 
 // TestBatch: batches cost no log loss beside row after row.
 func TestBatch(t *testing.T) {
-	tb := mixed(8, 20_000, 4)
+	tb := mixed(8, 5000, 4)
 	for _, algo := range algos {
 		loss := func(batch int) float64 {
 			f := setUp(t, algo, tb, models.Options{}, func(s *settings) { s.batch = batch })
@@ -244,7 +244,7 @@ func TestOptions(t *testing.T) {
 
 // TestStops: training ends with its context, and no thread waits for ever.
 func TestStops(t *testing.T) {
-	tb := mixed(6, 100_000, 1)
+	tb := mixed(6, 40_000, 1)
 	for _, free := range []bool{false, true} {
 		ctx, cancel := context.WithCancel(context.Background())
 		passes := 0

@@ -80,6 +80,8 @@ func (p *plain) value(i int, sums, squares []float32) float64 {
 	return total
 }
 
+// score is shape.score for this form, which fetches nothing early: a row has but
+// a line or two a field.
 func (p *plain) score(weights []float32, rows, _ []uint64) float64 {
 	total := 0.0
 	for i := range p.height {

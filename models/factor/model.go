@@ -23,7 +23,7 @@ type Model struct {
 	weights []float32
 	stride  uint64 // bytes of a slot
 	report  Report
-	pool    sync.Pool // of *scratch
+	pool    sync.Pool // of *[]uint64, for more places than a room has
 }
 
 // Report is how a fit went.
@@ -52,7 +52,10 @@ func (r Report) String() string {
 func newModel(algo string, form form, factors int, spec *features.Spec, list []table) *Model {
 	m := &Model{algo: algo, form: form, spec: spec, factors: factors, tables: list}
 	m.stride = uint64(4 * form.lines() * lanes)
-	m.pool.New = func() any { return m.newScratch() }
+	m.pool.New = func() any {
+		slots := make([]uint64, form.places())
+		return &slots
+	}
 	return m
 }
 
@@ -89,28 +92,35 @@ func (m *Model) Bias() float64 { return m.bias }
 // Report says how the fit went.
 func (m *Model) Report() Report { return m.report }
 
-// scratch is where the slots of rows begin, in bytes.
-type scratch struct{ slots []uint64 }
-
-// blockRows is how many rows are scored together.
-const blockRows = 32
-
-func (m *Model) newScratch() *scratch {
-	s := &scratch{slots: make([]uint64, blockRows*m.form.places())}
-	for i := range s.slots {
-		s.slots[i] = m.stride * uint64(slotCount(m.tables))
-	}
-	return s
-}
+// room is where the slots of some rows begin, in bytes. It lies on the stack,
+// so that scoring allocates nothing.
+type room [512]uint64
 
 // Probability gives P(click) of one row, encoded by the Spec of the model.
 func (m *Model) Probability(ex *features.Example) float64 {
-	s := m.pool.Get().(*scratch)
-	m.find(ex, s.slots)
-	now := s.slots[:m.form.places()]
-	p := sigmoid(m.bias + m.form.score(m.weights, now, now))
-	m.pool.Put(s)
-	return p
+	places := m.form.places()
+	if places > len(room{}) {
+		slots := m.pool.Get().(*[]uint64)
+		p := m.probability(ex, *slots)
+		m.pool.Put(slots)
+		return p
+	}
+	var r room
+	return m.probability(ex, r[:places])
+}
+
+func (m *Model) probability(ex *features.Example, slots []uint64) float64 {
+	m.find(ex, slots)
+	return sigmoid(m.bias + m.score(slots, slots))
+}
+
+// score gives the log-odds less the bias. It asks for the form by type: through
+// an interface the slots could not lie on the stack.
+func (m *Model) score(slots, next []uint64) float64 {
+	if s, ok := m.form.(*shape); ok {
+		return s.score(m.weights, slots, next)
+	}
+	return m.form.(*plain).score(m.weights, slots, next)
 }
 
 // find writes where the slots of a row begin.
@@ -118,20 +128,33 @@ func (m *Model) find(ex *features.Example, slots []uint64) {
 	for f := range m.tables {
 		slots[f] = uint64(m.tables[f].slot(ex.Codes[f])) * m.stride
 	}
+	if len(m.tables) < len(slots) {
+		slots[len(m.tables)] = m.nothing()
+	}
 }
+
+// nothing is where the slot of a field begins that does not exist.
+func (m *Model) nothing() uint64 { return m.stride * uint64(slotCount(m.tables)) }
 
 // ProbabilityBlock sets p[i] to Probability(ex[i]), bit for bit. The weights of
 // a row are fetched while the row before is scored.
 func (m *Model) ProbabilityBlock(ex []*features.Example, p []float64) {
-	s, places := m.pool.Get().(*scratch), m.form.places()
-	for lo := 0; lo < len(ex); lo += blockRows {
-		some := ex[lo:min(lo+blockRows, len(ex))]
-		for i, e := range some {
-			m.find(e, s.slots[i*places:])
+	var r room
+	places := m.form.places()
+	rows := len(r) / places
+	if rows == 0 {
+		for i, e := range ex {
+			p[i] = m.Probability(e)
 		}
-		m.scoreBlock(s.slots, p[lo:lo+len(some)])
+		return
 	}
-	m.pool.Put(s)
+	for lo := 0; lo < len(ex); lo += rows {
+		some := ex[lo:min(lo+rows, len(ex))]
+		for i, e := range some {
+			m.find(e, r[i*places:][:places])
+		}
+		m.scoreBlock(r[:], p[lo:lo+len(some)])
+	}
 }
 
 // scoreBlock scores as many rows as p is long.
@@ -140,9 +163,12 @@ func (m *Model) scoreBlock(slots []uint64, p []float64) {
 	for i := range p {
 		now := slots[i*places:][:places]
 		next := slots[min(i+1, len(p)-1)*places:][:places]
-		p[i] = sigmoid(m.bias + m.form.score(m.weights, now, next))
+		p[i] = sigmoid(m.bias + m.score(now, next))
 	}
 }
+
+// blockRows is how many rows of a table one thread scores at a time.
+const blockRows = 64
 
 // Probabilities appends to dst the probability of every row of t, which the
 // model's Spec must have encoded, using so many threads (0 = all cores).
@@ -153,12 +179,12 @@ func (m *Model) Probabilities(t *features.Table, dst []float64, threads int) []f
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	source := &rowSource{t: t, tables: m.tables, stride: m.stride}
+	source := &rowSource{t: t, tables: m.tables, stride: m.stride, nothing: m.nothing()}
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(threads, (t.Rows+blockRows-1)/blockRows) {
 		wg.Go(func() {
-			s, rows := m.newScratch(), make([]int32, blockRows)
+			slots, rows := source.buffer(blockRows, m.form.places()), make([]int32, blockRows)
 			for {
 				lo := int(next.Add(blockRows)) - blockRows
 				if lo >= t.Rows {
@@ -168,8 +194,8 @@ func (m *Model) Probabilities(t *features.Table, dst []float64, threads int) []f
 				for i := range some {
 					some[i] = int32(lo + i)
 				}
-				source.gather(some, s.slots)
-				m.scoreBlock(s.slots, out[lo:lo+len(some)])
+				source.gather(some, slots)
+				m.scoreBlock(slots, out[lo:lo+len(some)])
 			}
 		})
 	}

@@ -27,9 +27,9 @@ func reread(t testing.TB, b []byte) *models.File {
 // bit, one by one, in blocks and by the table; and the same bytes.
 func TestSaveLoad(t *testing.T) {
 	for _, algo := range algos {
-		for _, fields := range []int{1, 2, 5, 8} {
-			tb := mixed(fields, 700, uint64(fields))
-			m := train(t, algo, tb, models.Options{Factors: fields, SlotBits: 7})
+		for _, fields := range []int{1, 2, 5, 8, 513} {
+			tb := mixed(fields, 10+2000/fields, uint64(fields))
+			m := train(t, algo, tb, models.Options{Factors: fields % 9, SlotBits: 3, Passes: 2})
 			b := encoded(t, m)
 			loaded, err := loader(algo)(reread(t, b), tb.Spec)
 			if err != nil {

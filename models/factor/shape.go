@@ -17,10 +17,6 @@ type form interface {
 	at(field, line, lane int) (towards, factor int, ok bool)
 	// vectors is the number of vectors of a slot.
 	vectors() int
-	// score gives the log-odds less the bias of a row of a finished model: rows
-	// has where each field's slot begins, in bytes. The slots of next, a row to be
-	// scored afterwards, are fetched early.
-	score(weights []float32, rows, next []uint64) float64
 	// constants are what linear weights are multiplied by, and then, with the sum
 	// of products, both.
 	constants() (linear, scale float64)
@@ -91,6 +87,9 @@ func (s *shape) at(field, line, lane int) (towards, factor int, ok bool) {
 	return towards, factor, towards < s.fields && factor < s.factors
 }
 
+// score gives the log-odds less the bias of a row of a finished model: rows
+// has where each field's slot begins, in bytes. The slots of next, a row to be
+// scored afterwards, are fetched early.
 func (s *shape) score(weights []float32, rows, next []uint64) float64 {
 	total, linear := float32(0), s.linear
 	for p := range s.planes {
