@@ -69,7 +69,7 @@ func scoreCommand(s *stdio) *cli.Command {
 			ctr score rows.csv --output scored.csv
 			ctr score test.csv --format kaggle --output submission.csv
 			cat rows.csv | ctr score -`,
-		Description: "Without FILE, ctr joins a consumer group and scores the rows of a topic, CSV or JSON, until it is interrupted; what was read is then finished and committed. It prints lines of id, y, prediction, probability and time to the console, writes all rows to predictions.csv (id,y,prediction,probability,timestamp,topic,partition,offset,model), and every few seconds a line of rows/s, lag and, where rows carry labels, metrics to standard error. Restarted, it goes on where it stopped, in the same file. Records that cannot be scored go to the dead letters.\n\nWith FILE, it scores files without a broker and prints id,y,probability,prediction in the order of the rows, or writes them to --output.",
+		Description: "Without FILE, ctr joins a consumer group and scores the rows of a topic, CSV or JSON, until it is interrupted; what was read is then finished and committed. It prints lines of id, y, prediction, probability and time to the console, writes all rows to predictions.csv (id,y,prediction,probability,timestamp,topic,partition,offset,model), and every few seconds a line of rows/s, lag and, where rows carry labels, metrics to standard error. Restarted, it goes on where it stopped, in the same file. Records that cannot be scored go to the dead letters.\n\nWith FILE (CSV, TSV, Parquet, Arrow or Feather), it scores files without a broker and prints id,y,probability,prediction in the order of the rows, or writes them to --output.",
 		Flags: flags(
 			group("Model",
 				modelFlag(&o.model),

@@ -115,7 +115,7 @@ func trainCommand(s *stdio) *cli.Command {
 			ctr train friday.csv --solver ftrl --warm-start thursday.ctr
 			zcat logs.csv.gz | ctr train - --json
 			ctr train                      (on built-in synthetic rows)`,
-		Description: "DATA is CSV or TSV, with or without a header, plain, .gz or .zst; several files, globs, or - for standard input. Without DATA, ctr trains on built-in synthetic rows.\n\nThe last 30 % of the hours are held out, and the model is judged on them. The model file records which rows these are, so that ctr evaluate alone judges the same. The same data, flags and seed give the same file, byte for byte. An existing model is replaced once the new one is complete.",
+		Description: "DATA is CSV or TSV, with or without a header, plain, .gz or .zst, or Parquet, Arrow or Feather; several files, globs, or - for standard input. Without DATA, ctr trains on built-in synthetic rows.\n\nThe last 30 % of the hours are held out, and the model is judged on them. The model file records which rows these are, so that ctr evaluate alone judges the same. The same data, flags and seed give the same file, byte for byte. An existing model is replaced once the new one is complete.",
 		Flags: flags(
 			group("Model",
 				stringFlag(&o.Algo, "algo", "`NAME` of the algorithm: lr (logistic regression, the default), dt (decision tree), rf (random forest), gbdt (gradient boosted trees), fm or ffm (factorisation machines, plain and field-aware)"),

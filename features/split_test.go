@@ -227,3 +227,31 @@ func BenchmarkAppend(b *testing.B) {
 	run("CSV", func(_ *Row, line []byte) []byte { return line })
 	run("JSON", func(r *Row, _ []byte) []byte { return r.AppendJSON(nil, layout) })
 }
+
+func TestRowAppendCSV(t *testing.T) {
+	f := func(want string, fields ...string) {
+		t.Helper()
+		var row Row
+		for _, v := range fields {
+			start := len(row.data)
+			row.data = append(row.data, v...)
+			row.bounds = append(row.bounds, bound(uint32(start), uint32(len(row.data))))
+		}
+		if got := string(row.AppendCSV(nil)); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		var again Block // what is written is read as it was
+		again.Reset(columns(len(fields)), "t")
+		again.AppendCSV([]byte(want), ',')
+		row = again.Row(0)
+		for i, v := range fields {
+			if got := string(row.Field(i)); got != v || again.Err(0) != nil {
+				t.Errorf("%q is read as %q, want %q: %v", want, got, v, again.Err(0))
+			}
+		}
+	}
+	f("a,b", "a", "b")
+	f(",", "", "")
+	f(`""`, "")
+	f(`"a,b","c""d"`, "a,b", `c"d`)
+}

@@ -31,6 +31,9 @@ type arrowFile struct {
 
 func openArrow(in *features.Input) (source, error) {
 	m := &messages{r: in, hash: xxhash.New(), memory: &budget{left: smallBody}}
+	if at, size := in.ReaderAt(); at != nil {
+		m.size = size
+	}
 	head, err := in.Peek(len(arrowMagic))
 	if err != nil {
 		return nil, err

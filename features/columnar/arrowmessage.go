@@ -40,6 +40,7 @@ type messages struct {
 	file   bool
 	hash   *xxhash.Digest
 	read   int64
+	size   int64 // of the file, where it is one and not packed; else 0
 	memory *budget
 	msg    *ipc.Message
 	ended  bool
@@ -62,7 +63,8 @@ func (m *messages) full(p []byte) error {
 
 // bytes reads n bytes, without taking much more memory than there are.
 func (m *messages) bytes(n int64) ([]byte, error) {
-	out := make([]byte, min(n, growReadBytes))
+	first := max(growReadBytes, m.size-m.read) // so much is there for sure
+	out := make([]byte, min(n, first))
 	for have := 0; ; {
 		if err := m.full(out[have:]); err != nil {
 			if err == io.EOF { //nolint:errorlint // full's own
