@@ -4,5 +4,6 @@ package pipeline
 import (
 	_ "ctr/models/factor"
 	_ "ctr/models/linear"
+	_ "ctr/models/stack"
 	_ "ctr/models/trees"
 )

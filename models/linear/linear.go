@@ -48,6 +48,15 @@ type field struct {
 	value       bool // weigh the value, not the code
 }
 
+// New makes a model of weights for spec, laid out by spec.Offsets, and a bias,
+// that were fitted otherwise or as part of a larger model.
+func New(spec *features.Spec, weights []float64, bias float64) (*Model, error) {
+	if _, total := spec.Offsets(); len(weights) != total {
+		return nil, fmt.Errorf("lr: %d weights: want %d", len(weights), total)
+	}
+	return newModel(spec, weights, bias, Report{}), nil
+}
+
 // newModel makes a model of all weights, laid out by spec.Offsets, and a bias.
 func newModel(spec *features.Spec, weights []float64, bias float64, report Report) *Model {
 	offsets, _ := spec.Offsets()

@@ -2,6 +2,7 @@ package trees
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"ctr/features"
@@ -69,6 +70,36 @@ func BenchmarkProbability(b *testing.B) {
 			}
 			if mean := sum / float64(i); i > 10_000 && (mean < .17 || mean > .2) {
 				b.Fatalf("mean probability %v, want the click rate", mean)
+			}
+		})
+	}
+}
+
+func BenchmarkBoost(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		b.Run(fmt.Sprintf("rows=1000000/trees=20/leaves=63/threads=%d", threads), func(b *testing.B) {
+			all, _ := synthetic(b, 1_100_000, 1)
+			train, test := head(all, 1_000_000)
+			p, err := resolveBoosted(models.Options{Trees: 20, Threads: threads})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var m *Boosted
+			b.ReportAllocs()
+			for b.Loop() {
+				m = mustBoost(b, train, p)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e6/20, "ns/row/tree")
+			loss := 0.
+			for i, p := range m.Probabilities(test, nil, 0) {
+				if test.Y[i] == 0 {
+					p = 1 - p
+				}
+				loss -= math.Log(p) / float64(test.Rows)
+			}
+			b.ReportMetric(loss, "logloss")
+			if worst := .475; loss > worst {
+				b.Fatalf("log loss %v, want at most %v", loss, worst)
 			}
 		})
 	}

@@ -98,6 +98,32 @@ func Boost(ctx context.Context, t *features.Table, o models.Options, progress mo
 	return boost(ctx, t, p, progress)
 }
 
+// BoostParts is Boost without early stopping, once for each of several sets of
+// rows of t, all ascending and none empty.
+func BoostParts(ctx context.Context, t *features.Table, parts [][]int32, o models.Options, progress models.Progress) ([]*Boosted, error) {
+	p, err := resolveBoosted(o)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBooster(ctx, t, p)
+	if err != nil {
+		return nil, err
+	}
+	var list []*Boosted
+	for k, rows := range parts {
+		m, err := b.run(rows, nil, func(done, total int, note string) {
+			if progress != nil {
+				progress(k*total+done, len(parts)*total, note)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
 func boost(ctx context.Context, t *features.Table, p boostParams, progress models.Progress) (*Boosted, error) {
 	b, err := newBooster(ctx, t, p)
 	if err != nil {

@@ -39,13 +39,7 @@ func (b *Boosted) Probability(ex *features.Example) float64 { return sigmoid(b.L
 
 // LogOdds gives the log-odds of a click: the base plus, tree by tree, the value
 // of the leaf that ex falls in.
-func (b *Boosted) LogOdds(ex *features.Example) float64 {
-	sum := b.base
-	for _, root := range b.m.trees {
-		sum += b.m.walk(root, ex)
-	}
-	return sum
-}
+func (b *Boosted) LogOdds(ex *features.Example) float64 { return b.Add(ex, b.base) }
 
 // Probabilities appends the probability of each row of t to dst, on so many
 // threads (0 = all cores). See Model.Probabilities.

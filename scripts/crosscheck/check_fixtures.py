@@ -52,7 +52,7 @@ def run(context):
 def run_modelfile(context):
     """Every model file opens in Python's safetensors and has the sum it says."""
     data, _ = context.rows()
-    for algo in ("lr", "dt", "rf", "gbdt", "ffm", "fm"):
+    for algo in ("lr", "dt", "rf", "gbdt", "gbdt-lr", "ffm", "fm"):
         path, _ = context.train(data, "--algo", algo)
         seen = json.loads(script("modelfile.py", path))
         meta, tensors = seen["metadata"], seen["tensors"]
