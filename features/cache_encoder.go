@@ -152,11 +152,11 @@ func padded(n int) int {
 func (e *CacheEncoder) Spec() *Spec { return e.spec }
 
 // Read reads rows lo … hi-1 of chunk k that keep wants, all where it is nil,
-// into b. Keep is given the number of the row in its source (RowKey.Row) and
-// its time. Rows that are bad are left out and given to bad, in order, with
+// into b. Keep is given the number of the row in its source (RowKey.Row), its
+// time and its label, -1 where it has none. Rows that are bad are left out and given to bad, in order, with
 // their number in the chunk; the error names no file and no line. What Read
 // returns is an error of the file.
-func (e *CacheEncoder) Read(b *CacheBatch, k, lo, hi int, keep func(row int64, h Hour) bool, bad func(row int, err error)) error {
+func (e *CacheEncoder) Read(b *CacheBatch, k, lo, hi int, keep func(row int64, h Hour, y int) bool, bad func(row int, err error)) error {
 	h := e.heads
 	if err := h.c.load(k, h.need); err != nil {
 		return err
@@ -178,7 +178,7 @@ func (e *CacheEncoder) Read(b *CacheBatch, k, lo, hi int, keep func(row int64, h
 		first := h.c.footer.Chunks[k].First
 		for i := lo; i < hi; i++ {
 			hour, ok := ch.hourOf(i)
-			if ok && keep != nil && !keep(first+int64(i), hour) {
+			if ok && keep != nil && !keep(first+int64(i), hour, ch.y(i)) {
 				continue
 			}
 			if !ok || !ch.good(i) {
@@ -204,6 +204,16 @@ func (e *CacheEncoder) Read(b *CacheBatch, k, lo, hi int, keep func(row int64, h
 		e.codes(b, k, lo+at, lo+end, rows, b.Codes[at*width:end*width])
 	}
 	return nil
+}
+
+// ReadBlock is Read for the rows of a block of the cache, not Split, where none
+// of them can be bad; else it reports false.
+func (e *CacheEncoder) ReadBlock(b *CacheBatch, block *Block, keep func(row int64, h Hour, y int) bool) (ok bool, err error) {
+	r := &block.cached
+	if !block.pending || r.c != e.heads.c || !e.heads.coded(r.k) || !e.heads.faultless(r.k) {
+		return false, nil
+	}
+	return true, e.Read(b, r.k, r.lo, r.hi, keep, func(int, error) {})
 }
 
 // codesInCache is how many rows go through all fields before the next ones:

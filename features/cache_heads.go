@@ -164,6 +164,14 @@ func (ch *chunkHeads) hourOf(i int) (x Hour, ok bool) {
 	return x, x != badHour
 }
 
+// y gives the label of row i, -1 where it has none.
+func (ch *chunkHeads) y(i int) int {
+	if ch.enc.label < 0 {
+		return -1
+	}
+	return int(max(ch.label[ch.labels.At(i)], noLabel))
+}
+
 // good reports whether row i has a label, a weight and numbers that can be
 // used.
 func (ch *chunkHeads) good(i int) bool {

@@ -106,7 +106,7 @@ func (h *cacheHeads) head(r *Row) (y int, w float64, err error) {
 }
 
 // readText does what Read does for a chunk in which a column is text.
-func (e *CacheEncoder) readText(b *CacheBatch, k, lo, hi int, keep func(int64, Hour) bool, bad func(int, error)) error {
+func (e *CacheEncoder) readText(b *CacheBatch, k, lo, hi int, keep func(int64, Hour, int) bool, bad func(int, error)) error {
 	h := e.heads
 	h.c.ReadRows(&b.block, "", k, lo, hi, h.enc.Reads(false))
 	if err := b.block.Check(false); err != nil {
@@ -121,8 +121,14 @@ func (e *CacheEncoder) readText(b *CacheBatch, k, lo, hi int, keep func(int64, H
 		if err == nil {
 			hour, _, err = h.enc.Hour(&r)
 		}
-		if err == nil && keep != nil && !keep(b.block.First+int64(i), hour) {
-			continue
+		if err == nil && keep != nil {
+			y, bad := h.enc.Label(&r)
+			if bad != nil {
+				y = -1
+			}
+			if !keep(b.block.First+int64(i), hour, y) {
+				continue
+			}
 		}
 		var y int
 		var w float64

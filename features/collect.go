@@ -18,6 +18,8 @@ type CollectOptions struct {
 	// by Seed too, and divides them as the whole would be: where a split by
 	// time falls is decided by all rows.
 	Keep int64
+	// Head, where not 0, keeps rows whose number in their source is below it.
+	Head int64
 	// Since and Until, where not nil, keep rows with Since <= time < Until.
 	Since, Until *Hour
 }
@@ -84,6 +86,9 @@ func (c *Collector) Worker() *CollectWorker {
 func (c *Collector) final(f int) bool {
 	return c.enc.ops[f].field.Type == Hash && !c.plan.caps[f]
 }
+
+// beyond reports whether a row of a source is not among those to be kept.
+func (c *Collector) beyond(row int64) bool { return c.opts.Head != 0 && row >= c.opts.Head }
 
 // Keys gives what reads the keys of a block before State.Count; nil where the
 // plan has no history fields, and else every block must go through a State,
@@ -230,7 +235,7 @@ func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) (good i
 			continue
 		}
 		good++
-		if !ok || !w.sampled(ch, RowKey{ch.file, b.First + int64(i)}, h) {
+		if !ok || w.c.beyond(b.First+int64(i)) || !w.sampled(ch, RowKey{ch.file, b.First + int64(i)}, h) {
 			continue
 		}
 		ch.rows, ch.y = append(ch.rows, int32(i)), append(ch.y, uint8(y))

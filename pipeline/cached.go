@@ -98,7 +98,7 @@ func (r *rowReader) readCached(ctx context.Context, file int, free chan *job, to
 	for k := range s.cache.Chunks() {
 		part, _, rows := s.cache.Chunk(k)
 		step := cachedBlock
-		if r.coded {
+		if r.chunks {
 			step = rows
 		}
 		for lo := 0; lo < rows && part == s.part && !tooMany.Load(); lo += step {

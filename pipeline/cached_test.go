@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,12 +94,64 @@ func TestTrainFromCache(t *testing.T) {
 	f("lr", func(o *TrainOptions) { o.Algo = "lr" })
 	f("lr hashed", func(o *TrainOptions) { o.Algo, o.Bits, o.Crosses = "lr", 14, crosses })
 	f("lr online", func(o *TrainOptions) { o.Algo, o.Model.Solver, o.Bits, o.Crosses = "lr", "ftrl", 14, crosses })
+	f("lr online at random", func(o *TrainOptions) {
+		o.Algo, o.Model.Solver, o.Split, o.Model.Passes = "lr", "ftrl", "random", 2
+	})
+	f("lr online of few", func(o *TrainOptions) {
+		o.Algo, o.Model.Solver, o.Split, o.KeepNegatives, o.Since = "lr", "ftrl", "none", new(0.4), "14102212"
+	})
 	f("dt with crosses", func(o *TrainOptions) { o.Crosses, o.MinCount = crosses, 2 })
 	f("a sample", func(o *TrainOptions) { o.Rows = 1000 })
 	f("at random", func(o *TrainOptions) { o.Split = "random" })
 	f("all rows", func(o *TrainOptions) { o.Split = "none" })
 	f("some days", func(o *TrainOptions) { o.Since, o.Until = "14102200", "14102800" })
 	f("as the replaced system", func(o *TrainOptions) { o.Algo, o.Preset = "lr", "replaced-lr" })
+}
+
+// History fields, which a State tells row by row, are the same from a cache;
+// so are the quantiles of numbers, which online learning takes from the first
+// rows, and rows that are bad in one column only.
+func TestTrainFromCacheAsText(t *testing.T) {
+	dir := t.TempDir()
+	rows := synthetic(t, dir, "rows.csv", 2500, 5)
+	few := filepath.Join(dir, "few.csv")
+	var b strings.Builder
+	b.WriteString("y,t,a,n,w\n")
+	for i := range 3000 {
+		fmt.Fprintf(&b, "%d,1410%02d%02d,%d,%d.5,%d\n", i*7%5/4, 1+i/200, i%24, i%13, i*i%977, 1+i%3)
+	}
+	b.WriteString("1,nothing,5,1,1\n2,14101000,5,1,1\n1,14101000,5,x,1\n1,14101000,5,1,0\n")
+	writeFile(t, few, []byte(b.String()))
+	schema := filepath.Join(dir, "few.yaml")
+	writeFile(t, schema, []byte("columns:\n- label: y\n- time: t\n- category: a\n- number: n\n- weight: w\n"))
+	f := func(file string, change func(o *TrainOptions)) {
+		t.Helper()
+		var want []byte
+		for _, cache := range []bool{false, true} {
+			o := TrainOptions{Algo: "lr", Out: filepath.Join(dir, "m.ctr")}
+			o.Files, o.Cache = []string{file}, cache
+			if change(&o); file == few {
+				o.Schema, o.MaxBad = schema, 10
+			}
+			if r := train(t, o); file == few && r.Rows.Bad == 0 {
+				t.Error("no bad row was found")
+			}
+			got := readFile(t, o.Out)
+			if want == nil {
+				want = got
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s: another model from the cache", file)
+			}
+		}
+	}
+	f(rows, func(o *TrainOptions) { o.Algo, o.History = "dt", []string{"auto"} })
+	f(rows, func(o *TrainOptions) { o.Model.Solver, o.History = "ftrl", []string{"auto"} })
+	f(few, func(o *TrainOptions) { o.Algo = "dt" })
+	f(few, func(o *TrainOptions) { o.Bits, o.Split = 8, "random" })
+	f(few, func(o *TrainOptions) { o.Model.Solver = "ftrl" })
+	f(few, func(o *TrainOptions) { o.Model.Solver, o.Split = "ftrl", "none" })
+	f(few, func(o *TrainOptions) { o.Model.Solver, o.Split, o.Exclude = "ftrl", "none", []string{"n", "hour_time"} })
 }
 
 // A cache of other rows is made anew, one of the same rows is not, and what

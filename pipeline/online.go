@@ -59,6 +59,7 @@ type onlineTraining struct {
 	nBad  int
 	state *features.Snapshot // after the last row; nil without history
 	held  atomic.Int64       // rows that were held out, in all passes
+	codes map[*features.Cache]*features.CacheEncoder
 	// remove takes away the copy of standard input, if there is one.
 	remove func()
 }
@@ -138,7 +139,7 @@ func (t *onlineTraining) respool() (err error) {
 // is known.
 func (t *onlineTraining) reading(worker func() func(*job), emit func(*job) error) *rowReader {
 	r := &rowReader{
-		in: &t.o.Input, sources: t.sources, schema: t.schema, obs: t.obs, worker: worker, emit: emit,
+		in: &t.o.Input, sources: t.sources, schema: t.schema, obs: t.obs, worker: worker, emit: emit, coded: true,
 	}
 	r.layout = r.inOrder(t.bind, t.keys)
 	return r
@@ -178,7 +179,10 @@ func (t *onlineTraining) bind(op *opened, name string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	op.bind, op.reads = e, e.Reads(false)
-	return nil
+	if op.cache != nil && !e.HasHistory() {
+		op.codes, err = t.codesOf(op.cache)
+	}
+	return err
 }
 
 func (t *onlineTraining) decide(op *opened, name string) error {
@@ -197,7 +201,7 @@ func (t *onlineTraining) decide(op *opened, name string) error {
 		t.spec = spec
 		return nil
 	}
-	t.c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{Since: t.c.since, Until: t.c.until})
+	t.c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{Head: scoutRows, Since: t.c.since, Until: t.c.until})
 	return err
 }
 

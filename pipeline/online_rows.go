@@ -18,6 +18,8 @@ type learnable struct {
 	y     []uint8
 	w     []float32
 	p     []float32
+	// cached is what y and codes are of where rows come from a cache
+	cached features.CacheBatch
 }
 
 // hourCount counts the rows of each hour, and shows some to a Collector.
@@ -51,6 +53,14 @@ func (h *hourCount) count(j *job, c *collecting, counts map[features.Hour]int) {
 	if err != nil || !times.HasTime() {
 		return
 	}
+	if j.block.CountHours(times, func(h features.Hour, n int) {
+		if inWindow(c, h) {
+			counts[h] += n
+		}
+	}) {
+		return
+	}
+	j.block.Split() // where it was left to us
 	var last features.Hour
 	n := 0
 	for i := range j.block.Len() {
@@ -103,6 +113,10 @@ type rowEncoding struct {
 
 // encode fills j.learn.
 func (e *rowEncoding) encode(j *job) {
+	if e.encodeCached(j) {
+		return
+	}
+	j.block.Split() // where it was left to us
 	enc := j.open.bind.(*features.Encoder)
 	if e.ex == nil {
 		e.ex = enc.NewExample()
@@ -198,11 +212,7 @@ func (e *rowEncoding) codes(j *job, enc *features.Encoder) {
 	if len(l.w) > 0 {
 		l.w = l.w[:good]
 	}
-	if cap(l.p) < good {
-		l.p = make([]float32, good+good/4)
-	}
-	l.p = l.p[:good]
-	l.batch = linear.Batch{Fields: width, Codes: l.codes, Y: l.y, W: l.w, P: l.p}
+	l.ready(width)
 }
 
 // take learns from a block, and judges what the learner said of it before.

@@ -44,6 +44,8 @@ type opened struct {
 	schema *features.Schema
 	// bind is what the caller made of the layout: a Collector or an Encoder.
 	bind any
+	// codes encodes rows of a cache without their text; nil where it can't.
+	codes *features.CacheEncoder
 	// keys reads the keys of history fields; set by layout where there is a
 	// historyPass.
 	keys *features.Encoder
@@ -68,8 +70,9 @@ type rowReader struct {
 	history *historyPass
 	// worker makes the function that a goroutine calls for each block.
 	worker func() func(j *job)
-	// coded says that worker takes blocks of caches as they are, not split.
-	coded bool
+	// coded says that worker takes blocks of caches as they are, not split;
+	// chunks, that it takes whole chunks of them.
+	coded, chunks bool
 	// emit, where not nil, is called for each block in order.
 	emit func(j *job) error
 

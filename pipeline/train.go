@@ -155,7 +155,7 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	if err != nil {
 		return nil, err
 	}
-	r := &rowReader{in: &o.Input, sources: sources, schema: schema, obs: obs, worker: c.worker, coded: true}
+	r := &rowReader{in: &o.Input, sources: sources, schema: schema, obs: obs, worker: c.worker, coded: true, chunks: true}
 	r.layout = r.inOrder(c.layout, func(*opened) *features.Encoder { return c.c.Keys() })
 	if err := r.run(ctx); err != nil {
 		return nil, err
