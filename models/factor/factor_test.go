@@ -247,14 +247,17 @@ func TestStops(t *testing.T) {
 	tb := mixed(6, 40_000, 1)
 	for _, free := range []bool{false, true} {
 		ctx, cancel := context.WithCancel(context.Background())
-		passes := 0
-		_, err := trainer(FieldAware)(ctx, tb, models.Options{Threads: 3, LockFree: free, Passes: 1000}, func(int, int, string) {
-			if passes++; passes == 2 {
+		calls := 0
+		_, err := trainer(FieldAware)(ctx, tb, models.Options{Threads: 3, LockFree: free, Passes: 1000}, func(done, total int, note string) {
+			if total != 1000*tb.Rows || done >= total || !strings.HasPrefix(note, "pass ") {
+				t.Errorf("%d of %d, %s: want rows of all passes", done, total, note)
+			}
+			if calls++; calls == 4 {
 				cancel()
 			}
 		})
-		if !errors.Is(err, context.Canceled) || passes > 3 {
-			t.Errorf("free %v: %v after %d passes: want %v", free, err, passes, context.Canceled)
+		if !errors.Is(err, context.Canceled) || calls > 5 {
+			t.Errorf("free %v: %v after %d calls: want %v", free, err, calls, context.Canceled)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func (p *plain) score(weights []float32, rows, _ []uint64) float64 {
 		m.add(weights[i*lanes:], rows[:p.fields])
 		total += p.value(i, m[:lanes], m[lanes:])
 	}
-	return total * p.scale
+	return float64(total * p.scale)
 }
 
 // span gives the fields of a part.
@@ -126,7 +126,7 @@ func (m *pooled) sum(total []float32) float64 {
 		one := total[2*lanes*i:]
 		x += m.value(i, one[:lanes], one[lanes:2*lanes])
 	}
-	return x * m.scale
+	return float64(x * m.scale)
 }
 
 func (m *pooled) update(part int, rows, next []uint64, total []float32, kappa float64) {

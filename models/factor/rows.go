@@ -50,7 +50,7 @@ func (s *rowSource) loss(row int, x float64) (loss, derivative float64) {
 	loss, derivative = logistic(x, s.t.Y[row] != 0)
 	if s.weight != nil {
 		w := float64(s.weight[row])
-		return w * loss, w * derivative
+		return float64(w * loss), float64(w * derivative)
 	}
 	return loss, derivative
 }

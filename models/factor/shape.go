@@ -96,7 +96,7 @@ func (s *shape) score(weights []float32, rows, next []uint64) float64 {
 		total += s.all.score(weights[p*s.duos*lanes:], rows, next, linear)
 		linear = 0
 	}
-	return float64(total) * s.scale
+	return float64(float64(total) * s.scale)
 }
 
 func (s *shape) machine(weights []float32, st step) machine {
@@ -123,7 +123,7 @@ func (m *fieldAware) forward(part int, rows []uint64, out []float32) {
 	out[0] = total
 }
 
-func (m *fieldAware) sum(total []float32) float64 { return float64(total[0]) * m.scale }
+func (m *fieldAware) sum(total []float32) float64 { return float64(float64(total[0]) * m.scale) }
 
 func (m *fieldAware) update(part int, rows, next []uint64, _ []float32, kappa float64) {
 	st := m.step

@@ -250,7 +250,9 @@ func (f *fitted) pass(n, of int, note string) float64 {
 	e := f.epoch(f.rows)
 	e.done = n * len(f.rows)
 	if p := f.tr.progress; p != nil {
-		p(n, of, fmt.Sprintf("pass %d of %d%s", n+1, of, note))
+		note = fmt.Sprintf("pass %d of %d%s", n+1, of, note)
+		e.tick = func(done int) { p(e.done+done, of*len(f.rows), note) }
+		e.tick(0)
 	}
 	if f.tr.s.free {
 		return e.free(f.tr.s.threads)
