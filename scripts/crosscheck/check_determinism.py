@@ -16,6 +16,8 @@ def run(context):
         ("lr-bits", ["--algo", "lr", "--bits", "16"]),
         ("lr-l1", ["--algo", "lr", "--l1", "1"]),
         ("lr-ftrl", ["--algo", "lr", "--solver", "ftrl", "--bits", "18"]),
+        ("ffm", ["--algo", "ffm", "--passes", "2"]),
+        ("fm-bits", ["--algo", "fm", "--passes", "2", "--bits", "16"]),
         ("lr-random-split", ["--algo", "lr", "--split", "random", "--seed", "3"]),
         ("dt", ["--algo", "dt"]),
         ("rf", ["--algo", "rf", "--trees", "20", "--seed", "5"]),
