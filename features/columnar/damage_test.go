@@ -79,7 +79,7 @@ func TestDamage(t *testing.T) {
 	const seed = 1
 	for path, data := range fixtures(t) {
 		rng := rand.New(rand.NewPCG(seed, xxhash.Sum64String(path)))
-		for range 150 {
+		for range 60 {
 			bad := bytes.Clone(data)
 			for range 1 + rng.IntN(3) {
 				at := rng.IntN(len(bad))

@@ -28,7 +28,7 @@ type drawn struct {
 }
 
 func drawColumns(t *rapid.T) (columns []drawn, rows int) {
-	rows = rapid.IntRange(0, 3000).Draw(t, "rows")
+	rows = rapid.IntRange(0, 800).Draw(t, "rows")
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 	for range rapid.IntRange(1, 5).Draw(t, "columns") {
 		c := drawn{kind: rapid.SampledFrom([]string{"text", "int", "float", "bool"}).Draw(t, "kind")}
@@ -63,7 +63,7 @@ func sameDrawn(t *rapid.T, data []byte, columns []drawn, rows int) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	got, err := readAll(r, rapid.IntRange(1, 4000).Draw(t, "block"))
+	got, err := readAll(r, rapid.IntRange(1, 1000).Draw(t, "block"))
 	if err != nil || len(got) != rows {
 		t.Fatalf("%d rows, want %d: %v", len(got), rows, err)
 	}
@@ -205,7 +205,7 @@ func TestArrowRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for at, size := 0, rapid.IntRange(1, 4000).Draw(t, "batch"); at < rows; at += size {
+		for at, size := 0, rapid.IntRange(1, 1000).Draw(t, "batch"); at < rows; at += size {
 			part := rec.NewSlice(int64(at), int64(min(at+size, rows)))
 			if err := s.Write(part); err != nil {
 				t.Fatal(err)
