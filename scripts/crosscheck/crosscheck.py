@@ -22,6 +22,7 @@ import check_lr_rows
 import check_lr_weights
 import check_metrics
 import check_quality
+import check_recipes
 import check_replaced
 import check_synth
 from harness import Context, Report, guarded
@@ -40,6 +41,7 @@ CHECKS = [
     ("criteo", check_quality.run_criteo),
     ("quality", check_quality.run),
     ("synth", check_synth.run),
+    ("recipes", check_recipes.run),
     ("synth-fused", check_fixtures.run_fused),
 ]
 
