@@ -9,7 +9,7 @@ import (
 // How many candidates are screened again together, and how many of the best
 // are then judged exactly.
 const (
-	screenBatch = 32
+	screenBatch = 16
 	exactBatch  = 4
 	exactMost   = 16 // where none is sure
 	maxSaturate = 64 // steps of single columns a round
@@ -34,7 +34,8 @@ func (s *search) best(list []*candidate) *candidate {
 		s.each(list[top:end], s.exact)
 		top = end
 		best := slices.MaxFunc(list[:top], s.compare)
-		if s.sure(best) || top == len(list) || top >= exactMost {
+		// Those that come next were screened to gain no more than this one.
+		if s.sure(best) || top == len(list) || top >= exactMost || list[top-1].stale < leastGain*s.weight() {
 			return best
 		}
 	}
@@ -67,15 +68,16 @@ func (s *search) compare(x, y *candidate) int {
 
 // saturate gives single columns further steps as long as they gain.
 func (s *search) saturate() {
+	for _, c := range s.singles {
+		c.stale = math.Inf(1)
+	}
 	for range maxSaturate {
-		for _, c := range s.singles {
-			c.stale = math.Inf(1)
-		}
 		c := s.best(s.singles)
 		if s.pool.ctx.Err() != nil || !s.sure(c) {
 			return
 		}
 		s.apply(c)
+		c.stale = math.Inf(1) // it may gain more than the approximation said
 	}
 }
 
