@@ -25,6 +25,7 @@ type inspection struct {
 	Settings  map[string]any   `json:"settings"`
 	Schema    string           `json:"schema"`
 	Fields    []fieldView      `json:"fields"`
+	History   *historyView     `json:"history,omitempty"`
 	Data      json.RawMessage  `json:"data,omitempty"`
 	Train     *metrics.Metrics `json:"train,omitempty"`
 	Test      *metrics.Metrics `json:"test,omitempty"`
@@ -40,6 +41,26 @@ type fieldView struct {
 	Codes    int                `json:"codes"`
 	MinCount int                `json:"min_count,omitempty"`
 	Cap      *float64           `json:"cap,omitempty"`
+}
+
+// historyView is what the history fields had seen after training.
+type historyView struct {
+	Keys   int    `json:"keys"` // that are remembered
+	Room   int    `json:"room"` // for as many
+	Rows   uint64 `json:"rows"` // counted
+	Newest string `json:"newest"`
+}
+
+// historyOf gives nil where a has no history fields.
+func historyOf(a *models.Artifact) *historyView {
+	if a.State == nil {
+		return nil
+	}
+	h := &historyView{Keys: len(a.State.Entries) / 4, Room: 1 << a.Spec.HistoryBits, Rows: a.State.Head[1]}
+	if h.Rows > 0 {
+		h.Newest = features.Hour(int64(a.State.Head[0])).String()
+	}
+	return h
 }
 
 func inspectCommand(s *stdio) *cli.Command {
@@ -84,7 +105,7 @@ func runInspect(path string) (*inspection, error) {
 	}
 	r := &inspection{
 		Model: path, Bytes: info.Size(), Hash: a.Hash, Algo: a.Model.Algo(), Version: a.Version,
-		Threshold: a.Threshold, Schema: a.Spec.Schema.Name, Data: a.Data, Train: a.Train, Test: a.Test,
+		Threshold: a.Threshold, Schema: a.Spec.Schema.Name, History: historyOf(a), Data: a.Data, Train: a.Train, Test: a.Test,
 	}
 	if r.Settings, err = setOptions(a.Options); err != nil {
 		return nil, err
@@ -134,6 +155,9 @@ func printInspect(s *stdio, r *inspection) {
 	if d := r.data; d != nil {
 		t.add("data", dataText(d))
 		t.add("split", splitText(d))
+	}
+	if h := r.History; h != nil {
+		t.add("history", fmt.Sprintf("%s of %s, room for %s; up to hour %s", count(h.Keys, "key"), count(int(h.Rows), "row"), thousands(h.Room), h.Newest))
 	}
 	t.print(s.out)
 	fmt.Fprintf(s.out, "\n%s, schema %s\n\n", count(len(r.Fields), "field"), r.Schema)
