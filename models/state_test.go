@@ -110,7 +110,9 @@ func TestStateFile(t *testing.T) {
 		for k, v := range map[string]string{metaStateModel: "abc", metaStateTopic: "t", metaStatePartition: "3", metaStateOffset: "7"} {
 			file.SetMeta(k, v)
 		}
-		putSnapshot(file, a.State)
+		if err := putSnapshot(file, a.State); err != nil {
+			t.Fatal(err)
+		}
 		change(file)
 		b, err := file.Bytes()
 		if err != nil {
@@ -151,7 +153,9 @@ func FuzzState(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		putSnapshot(file, sn)
+		if err := putSnapshot(file, sn); err != nil {
+			t.Fatal(err)
+		}
 		b, err := file.Bytes()
 		if err != nil {
 			t.Fatal(err)
