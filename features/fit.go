@@ -260,7 +260,7 @@ func (f *fitting) fill(i int, out *Fitted, remap [][]uint32) {
 func (f *fitting) value(i int) func(ch *chunk, row int) float64 {
 	if o := &f.c.enc.ops[i]; o.kind == opPast {
 		return func(ch *chunk, row int) float64 {
-			return pastValue(ch.past[row*f.c.past:(row+1)*f.c.past], o.col)
+			return o.past(ch.past[row*f.c.past : (row+1)*f.c.past])
 		}
 	}
 	j := 0

@@ -45,7 +45,7 @@ func (f *Field) faults(s *Spec) (faults []string) {
 	if f.Part != Whole && (partIndex(string(f.Part)) == 0 || len(f.From) != 1 || f.From[0] != s.Schema.Find(Time)) {
 		faults = append(faults, fmt.Sprintf("part %q: want a part of the time column", f.Part))
 	}
-	if f.Cap != nil && (math.IsNaN(*f.Cap) || math.IsInf(*f.Cap, 0) || len(f.From) > 1 || f.Part != Whole) {
+	if f.Cap != nil && (math.IsNaN(*f.Cap) || math.IsInf(*f.Cap, 0) || len(f.From) > 1 && f.Past == NoPast || f.Part != Whole) {
 		faults = append(faults, "cap: want a finite number on one column")
 	}
 	if len(f.From) > 1 && s.Schema.Find(Time) == "" {

@@ -72,6 +72,7 @@ func TestValidate(t *testing.T) {
 	f(`field count(a+day): history "next": want one of [count count_hour since]`, past(func(f *Field) { f.Past = "next" }))
 	f("field count(a+day): history: want a number in bins", past(func(f *Field) { f.Type = Hash }))
 	f("field count(a+day): history: want a number in bins", past(func(f *Field) { f.Values = true }))
+	f("field count(a+day): cap: want a finite number", past(func(f *Field) { limit := math.Inf(1); f.Cap = &limit }))
 	f("history: want a time column", func(s *Spec) { past(func(*Field) {})(s); s.Schema.Columns = s.Schema.Columns[2:] })
 	f("history bits 2: want 3 … 28", func(s *Spec) { past(func(*Field) {})(s); s.HistoryBits = 2 })
 	f("history bits 29: want 3 … 28", func(s *Spec) { past(func(*Field) {})(s); s.HistoryBits = 29 })
