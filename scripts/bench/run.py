@@ -1,204 +1,138 @@
-"""Measures ctr's training beside scikit-learn's and Spark's.
+"""Measures ctr beside other tools and writes what it found to BENCHMARKS.md.
 
-    run.py --ctr ./ctr [--rows 1000000] [--rounds 2] [--without spark,rf] [--write BENCHMARKS.md]
+    run.py --ctr ./ctr [--only online,trees] [--rows 1000000] [--rounds 3]
+           [--real avazu-34h.csv] [--match vowpal,ftrl] [--write BENCHMARKS.md]
 
-Synthetic rows of `ctr synth` are written to CSV. Then each peer and ctr train
-on the same file with the same settings, in turn (peer, ctr, peer, ctr, …), so
-that a drift of the machine meets both. Measured are wall and CPU seconds from
-the start of the process until the model is ready (reading the CSV included),
-peak resident memory, and log loss and AUC on rows that neither saw. For
-logistic regression the objective that both minimise is given too: a fast fit
-that stops early would show there. The table goes to standard output and, with
---write, between the markers in that file.
+Sections: online (one pass from CSV), batch (logistic regression to its
+optimum), trees, ffm, quality-synthetic, quality-real (needs --real), scale
+(1 to 40 M rows), and spark, which runs only when it is named.
+
+Synthetic rows of `ctr synth` are split by whole hours, about --rows to train
+and a quarter as many later ones to test. All of a section run in turn, round
+after round, so that a drift of the machine meets all; tables have medians and,
+in brackets, the least and the most. Wall and CPU seconds are those of the whole
+process until the model is ready, reading its input included; peak is resident
+memory. A tool that cannot be installed or fails is reported in its section and
+left out. Each section is written when it is done, with date and commit, and as
+JSON to build/bench-SECTION.json.
 """
 
 import argparse
+import dataclasses
 import json
 import os
-import statistics
-import subprocess
+import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from safetensors import safe_open
+import datasets
+from runner import ROOT, Bench
+from sections import batch, ffm, online, quality, scale, trees
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 sys.path.append(str(ROOT / "scripts" / "lib"))
 import machine  # noqa: E402: found only now
 
-L2 = 10.0
-DEPTH, TREES, MIN_LEAF = 14, 100, 5
-LR_FLAGS = ["--algo", "lr", "--l2", L2, "--min-count", 1]
-TREE_FLAGS = ["--depth", DEPTH, "--min-leaf", MIN_LEAF]
-
-# Name: script, its arguments, ctr's flags for the same, how many times faster
-# ctr is meant to be, and whether it is meant to need less memory.
-PEERS = {
-    "sklearn-lr": ("sklearn_lr.py", [L2, "lbfgs"], LR_FLAGS, 10, False),
-    # Not scikit-learn's default solver, but its fastest here: no claim.
-    "sklearn-lr-newton": ("sklearn_lr.py", [L2, "newton-cg"], LR_FLAGS, 1, False),
-    "spark-lr": ("spark_lr.py", [L2], LR_FLAGS, 20, False),
-    "sklearn-dt": ("sklearn_dt.py", [DEPTH, MIN_LEAF], ["--algo", "dt", *TREE_FLAGS], 10, True),
-    "sklearn-rf": ("sklearn_rf.py", [TREES, DEPTH, MIN_LEAF],
-                   ["--algo", "rf", "--trees", TREES, *TREE_FLAGS, "--row-share", 1, "--bootstrap", "true"], 10, True),
-}
+SECTIONS = {s.NAME: s for s in (online, batch, batch.Spark, trees, ffm, quality.Synthetic, quality.Real, scale)}
+ASKED_FOR = ("spark",)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ctr", default=ROOT / "ctr")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="training rows; a quarter as many test rows")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--only", help="peers to run, separated by commas: " + ", ".join(PEERS))
-    parser.add_argument("--without", default="", help="peers to leave out")
-    parser.add_argument("--data", help="keep the rows in this folder and use those that are there")
-    parser.add_argument("--write", help="the file to put the table into; none by default")
+    parser.add_argument("--ctr", type=Path, default=ROOT / "ctr")
+    parser.add_argument("--only", help="sections, separated by commas: " + ", ".join(SECTIONS))
+    parser.add_argument("--rows", type=int, default=1_000_000, help="synthetic training rows, about")
+    parser.add_argument("--scale-rows", type=int, default=scale.LARGEST, help="the most rows of the section scale")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--real", type=Path, help="Avazu's rows, as shared/data/avazu-34h.csv")
+    parser.add_argument("--match", default="", help="only contestants whose name has one of these; nothing is written then")
+    parser.add_argument("--without", default="", help="leave out contestants whose name has one of these; nothing is written then")
+    parser.add_argument("--data", help="where made rows are kept; ~/.cache/ctr-bench by default")
+    parser.add_argument("--write", type=Path, help="the document to put tables into")
     args = parser.parse_args()
-    names = args.only.split(",") if args.only else list(PEERS)
-    args.peers = [n for n in names if n not in args.without.split(",")]
-    unknown = set(args.peers) | set(filter(None, args.without.split(",")))
-    if unknown - PEERS.keys():
-        parser.error(f"no peer named {', '.join(sorted(unknown - PEERS.keys()))}")
+    args.sections = args.only.split(",") if args.only else [n for n in SECTIONS if n not in ASKED_FOR]
+    if unknown := set(args.sections) - SECTIONS.keys():
+        parser.error(f"no section {', '.join(sorted(unknown))}: want some of {', '.join(SECTIONS)}")
+    args.match, args.without = (tuple(filter(None, t.split(","))) for t in (args.match, args.without))
     return args
 
 
-def spent(command, env=None):
-    """Runs a command; gives its output, wall and CPU seconds and peak bytes."""
-    began = time.monotonic()
-    process = subprocess.Popen([str(a) for a in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env={**os.environ, **(env or {}), "BENCH_START": repr(began)})
-    # Nobody prints more than a pipe holds to standard error but on failure.
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - began
-    code = os.waitstatus_to_exitcode(status)
-    process.returncode = code
-    if code != 0:
-        sys.exit(f"bench: {' '.join(map(str, command))}: exit {code}\n{process.stderr.read().decode()[-3000:]}")
-    return out.decode(), {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
+class Session:
+    """Sections in turn; rows are made when the first section wants them."""
+
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        self.bench = Bench(args.ctr.resolve(), folder, args.rounds, args.match, args.without)
+        self.cache = datasets.cache_folder(args.data)
+        self.made = {}
+
+    def data(self, kind):
+        if kind not in self.made:
+            self.made[kind] = (datasets.real(self.args.real, self.folder / "real") if kind == "real" else
+                               datasets.synthetic(self.bench.ctr, self.cache, self.args.rows))
+        return self.made[kind]
+
+    def run(self, name):
+        """The lines of a section, its claims and commands; None where what it
+        needs is not at hand."""
+        if name == "scale":
+            return scale.run(self.bench, self.cache, self.args.scale_rows)
+        if name == "quality-real":
+            if self.args.real is None or not self.args.real.exists():
+                return None
+            return SECTIONS[name].run(self.bench, self.data("real"))
+        return SECTIONS[name].run(self.bench, self.data("synthetic"))
+
+    def rows_line(self, name):
+        if name == "scale":
+            return f"Medians of {self.args.rounds} rounds."
+        data = self.data("real" if name == "quality-real" else "synthetic")
+        what = "of Avazu" if data.name == "real" else "of `ctr synth --seed 1`, later hours to test"
+        how = "" if name.startswith("quality") else f"; medians of {self.args.rounds} rounds, all in turn (slow ones once)"
+        return f"{len(data.y_train):,} training and {len(data.y_test):,} test rows {what}{how}."
 
 
-def make_rows(ctr, folder, rows):
-    """Training and test files: the first four fifths of the rows, which are in
-    the order of their hours, and the rest."""
-    train, test = folder / f"train-{rows}.csv", folder / f"test-{rows}.csv"
-    if train.exists() and test.exists():
-        return train, test
-    everything = folder / "rows.csv"
-    subprocess.run([str(ctr), "synth", "--rows", str(rows + rows // 4), "--seed", "1", "--out", str(everything)],
-                   check=True, stderr=subprocess.DEVNULL)
-    with open(everything, "rb") as source, open(train, "wb") as a, open(test, "wb") as b:
-        header = source.readline()
-        a.write(header)
-        b.write(header)
-        for i, line in enumerate(source):
-            (a if i < rows else b).write(line)
-    everything.unlink()
-    return train, test
-
-
-def run_peer(name, train, test):
-    script, more, *_ = PEERS[name]
-    out, _ = spent([sys.executable, HERE / "peers" / script, train, test, *more])
-    return json.loads(out.strip().splitlines()[-1])
-
-
-def run_ctr(ctr, name, train, test, folder):
-    flags = PEERS[name][2]
-    model = folder / "model.ctr"
-    command = [ctr, "train", train, "--split", "none", *flags, "--out", model, "--json"]
-    out, cost = spent(command)
-    trained = json.loads(out)
-    judged, _ = spent([ctr, "evaluate", test, "--model", model, "--json"])
-    judged = json.loads(judged)
-    result = {**cost, "log_loss": judged["log_loss"], "auc": judged["auc"]}
-    if "lr" in name:
-        with safe_open(model, framework="np") as f:
-            w = f.get_tensor("lr/weights")
-        result["objective"] = trained["train"]["log_loss"] * trained["rows"]["train"] + 0.5 * L2 * float(w @ w)
-    return result
-
-
-def measure(args, folder):
-    """Results by (peer, side): a list, one a round."""
-    train, test = make_rows(args.ctr, Path(args.data) if args.data else folder, args.rows)
-    results = {}
-    for turn in range(args.rounds):
-        for name in args.peers:
-            for side in ("peer", "ctr"):
-                r = run_peer(name, train, test) if side == "peer" else run_ctr(args.ctr, name, train, test, folder)
-                results.setdefault((name, side), []).append(r)
-                print(f"round {turn + 1} {name} {side}: {r['wall']:.2f} s ({r['cpu']:.2f} CPU), "
-                      f"{r['peak'] / 2**20:.0f} MB, log loss {r['log_loss']:.5f}", file=sys.stderr, flush=True)
-    return results
-
-
-def middle(results, key):
-    return statistics.median(r[key] for r in results)
-
-
-def spread(results, key):
-    values = sorted(r[key] for r in results)
-    return f"{middle(results, key):.2f}" if len(values) < 2 else f"{middle(results, key):.2f} ({values[0]:.2f} … {values[-1]:.2f})"
-
-
-def table(args, results):
-    """The lines of the table and of what the figures were meant to be."""
-    lines = ["| training | wall s | CPU s | peak MB | objective | test log loss | test AUC |", "|---|---|---|---|---|---|---|"]
-    claims = []
-    for name in args.peers:
-        peer, ours = results[name, "peer"], results[name, "ctr"]
-        for label, rows in ((name, peer), (f"ctr, as {name}", ours)):
-            objective = f"{middle(rows, 'objective'):.1f}" if "objective" in rows[0] else ""
-            lines.append(f"| {label} | {spread(rows, 'wall')} | {middle(rows, 'cpu'):.2f} | {middle(rows, 'peak') / 2**20:.0f} "
-                         f"| {objective} | {middle(rows, 'log_loss'):.5f} | {middle(rows, 'auc'):.4f} |")
-        claims += judge(name, peer, ours)
-    return lines, claims
-
-
-def judge(name, peer, ours):
-    """What was meant and what was measured, in words: (met, text)."""
-    *_, factor, lighter = PEERS[name]
-    ratio = middle(peer, "wall") / middle(ours, "wall")
-    yield ratio >= factor, f"ctr is {ratio:.1f} times as fast as {name}: want {factor} or more"
-    if lighter:
-        share = middle(ours, "peak") / middle(peer, "peak")
-        yield share < 1, f"ctr's peak memory is {share:.2f} of {name}'s: want less than 1"
-    if "objective" in ours[0]:
-        excess = middle(ours, "objective") / middle(peer, "objective") - 1
-        yield excess <= 1e-3, f"ctr's objective is {excess:+.2e} beside {name}'s, relatively: want at most 1e-3 more"
-
-
-def document(args, load, results):
-    lines, claims = table(args, results)
-    commands = [f"ctr train train.csv --split none {' '.join(map(str, PEERS[n][2]))}" for n in args.peers]
+def document(session, name, found, load):
+    lines, claims, commands = found
+    args = session.args
+    again = [f"--only {name}", *([f"--rounds {args.rounds}"] if args.rounds != 3 else [])]
     return "\n".join([
-        *machine.describe(args.ctr, ROOT, load),
-        f"{args.rows:,} training and {args.rows // 4:,} test rows of `ctr synth --seed 1`; medians of {args.rounds} rounds, each peer and ctr in turn.",
-        "",
-        *lines,
-        "",
-        *[f"- {'met' if met else 'MISSED'}: {text}" for met, text in claims],
-        "",
-        "```",
-        f"make bench BENCHROWS={args.rows} BENCH='--rounds {args.rounds} --only {','.join(args.peers)}'",
-        *dict.fromkeys(commands),
-        "```",
-    ]), all(met for met, _ in claims)
+        *machine.describe(args.ctr.resolve(), ROOT, load),
+        session.rows_line(name), *lines, "", *[c.line() for c in claims], "",
+        "```", f"make bench BENCHROWS={args.rows} BENCH='{' '.join(again)}'", *commands, "```",
+    ])
+
+
+def keep(session, name, found, load):
+    """The results so far as JSON, for comparisons over time."""
+    folder = ROOT / "build"
+    folder.mkdir(exist_ok=True)
+    results = [{"data": d, "contestant": c.name, "note": c.note, "runs": [{k: v for k, v in r.items() if k != "model"} for r in runs],
+                "command": session.bench.commands.get((d, c))} for (d, c), runs in session.bench.results.items()]
+    missing = [{"data": d, "contestant": c.name, "why": why} for (d, c), why in session.bench.missing.items()]
+    (folder / f"bench-{name}.json").write_text(json.dumps({
+        "section": name, "machine": machine.describe(session.args.ctr.resolve(), ROOT, load)[:-1],
+        "results": results, "missing": missing, "claims": [dataclasses.asdict(c) for c in found[1]],
+    }, indent=1) + "\n")
 
 
 def main():
     args = arguments()
-    args.ctr = Path(args.ctr).resolve()
-    load = os.getloadavg()[1]  # before the runs add their own
-    with tempfile.TemporaryDirectory(prefix="ctr-bench-") as folder:
-        text, met = document(args, load, measure(args, Path(folder)))
-    print(text)
-    if args.write:
-        machine.put(Path(args.write), "training", text)
+    load, met = os.getloadavg()[1], True  # before the runs add their own
+    base = datasets.cache_folder(args.data)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=base) as folder:
+        session = Session(args, Path(folder))
+        for name in args.sections:
+            found = session.run(name)
+            if found is None:
+                print(f"bench: {name}: needs --real FILE, the rows of Avazu: left out", file=sys.stderr)
+                continue
+            text = document(session, name, found, load)
+            print(f"## {name}\n\n{text}\n", flush=True)
+            keep(session, name, found, load)
+            if args.write and not (args.match or args.without):
+                machine.put(args.write, name, text)
+            met = met and all(c.met for c in found[1])
     return 0 if met else 1
 
 

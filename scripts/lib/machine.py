@@ -7,7 +7,7 @@ import re
 import subprocess
 from importlib import metadata
 
-PEERS = ("scikit-learn", "lightgbm", "xgboost", "pyspark", "numpy", "pandas", "pyarrow")
+PEERS = ("scikit-learn", "vowpalwabbit", "liblinear-multicore", "lightgbm", "xgboost", "pyspark", "numpy", "pandas", "pyarrow")
 
 
 def processor():
