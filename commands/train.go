@@ -60,7 +60,7 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 		group("Trees (dt, rf, gbdt)",
 			wholeFlag(&m.Trees, 0, "trees", "`N` trees of a forest or of boosting (default 100; gbdt-lr: 30 for each third of the rows)"),
 			wholeFlag(&m.Depth, 0, "depth", "at most `N` levels of splits"),
-			wholeFlag(&m.Leaves, 0, "leaves", "at most `N` leaves a tree (gbdt: 63 by default, gbdt-lr: 16)"),
+			wholeFlag(&m.Leaves, 0, "leaves", "at most `N` leaves a tree (gbdt: 63 by default, gbdt-lr: 31)"),
 			wholeFlag(&m.MinLeaf, 0, "min-leaf", "at least `N` training rows a leaf"),
 			shareFlag(&m.RowShare, "row-share", "`SHARE` of the rows that a tree of rf or gbdt sees"),
 			shareFlag(&m.ColShare, "column-share", "`SHARE` of the columns that a split (rf) or a tree (gbdt) looks at"),

@@ -31,7 +31,7 @@ const Algo = "gbdt-lr"
 // are gbdt's and lr's.
 const (
 	DefaultTrees  = 30 // a set
-	DefaultLeaves = 16
+	DefaultLeaves = 31
 	DefaultL2     = 30.0
 )
 
@@ -49,7 +49,7 @@ func init() {
 }
 
 // Train fits three sets of trees to t, then the logistic regression. Of o it
-// reads Trees (default 30 a set), Leaves (default 16 a tree), Depth, MinLeaf,
+// reads Trees (default 30 a set), Leaves (default 31 a tree), Depth, MinLeaf,
 // RowShare, ColShare, CatSmooth and LearnRate as gbdt does, and L2 (default
 // 30), L1, Solver (not ftrl), MaxIter and Tol as lr does; Seed and Threads.
 func Train(ctx context.Context, t *features.Table, o models.Options, progress models.Progress) (models.Model, error) {
