@@ -65,7 +65,10 @@ func TestFitFromCacheIsFit(t *testing.T) {
 			texts = append(texts, text)
 		}
 		plan := drawPlan(rt, testLayout())
-		co := CollectOptions{Seed: 3, Sample: int64(rapid.SampledFrom([]int{0, 0, 5, 40, 1000}).Draw(rt, "sample"))}
+		co := CollectOptions{
+			Seed: 3, Sample: int64(rapid.SampledFrom([]int{0, 0, 5, 40, 1000}).Draw(rt, "sample")),
+			Keep: int64(rapid.SampledFrom([]int{0, 0, 3, 30}).Draw(rt, "keep")),
+		}
 		if rapid.Bool().Draw(rt, "window") {
 			since, until := Hour(392_593), Hour(392_640)
 			co.Since, co.Until = &since, &until

@@ -168,7 +168,10 @@ func (ch *chunk) keep(end uint64) {
 	for _, i := range at {
 		kept = append(kept, ch.past[int(i)*past:int(i+1)*past]...)
 	}
-	ch.past, ch.nums = kept, pickColumns(ch.nums, at, n)
+	ch.past = kept
+	if ch.nums != nil { // nil says where numbers are
+		ch.nums = pickColumns(ch.nums, at, n)
+	}
 	ch.y, ch.hashes = pick(ch.y, at), pick(ch.hashes, at)
 	if ch.w != nil {
 		ch.w = pick(ch.w, at)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // Keep holds the rows that a sample of so many would, and divides them where
@@ -77,4 +79,28 @@ func TestKeepHoldsLittle(t *testing.T) {
 	if rows < keep || rows > 2*keep {
 		t.Errorf("%d rows held, want %d to %d", rows, keep, 2*keep)
 	}
+}
+
+// What is dropped while a cache is read is what is dropped of its text.
+func TestKeepOfCache(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("a,t,n,y,b,c,w\n")
+	for i := range 5000 {
+		hour := i * 7919 % 100
+		fmt.Fprintf(&text, "x%d,1410%02d%02d,%d,%d,y,%d,%d\n", i%700, 21+hour/24, hour%24, i%40, i%3/2, i, 1+i%2)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		plan := drawPlan(rt, testLayout())
+		co := CollectOptions{Keep: 900, Seed: rapid.Uint64().Draw(rt, "seed")}
+		fo := FitOptions{Split: "time", Fraction: 0.3, Threads: 2}
+		whole := cut(t, blocks(t, text.String(), testSchema), testLayout(), 200)
+		cache := openBytes(t, cacheBytes(t, testSchema, cacheOptions{chunk: 500}, text.String()))
+		want, wantBad := fitMixed(rt, plan, [][]*Block{whole}, 1, co, fo)
+		got, gotBad := fitMixed(rt, plan, [][]*Block{unsplit(cache, 0, 150)}, 2, co, fo)
+		if !slices.Equal(gotBad, wantBad) || want.Train.Rows+want.Test.Rows != 900 {
+			rt.Fatalf("bad rows %q, want %q; %d and %d rows kept, want 900", gotBad, wantBad, want.Train.Rows, want.Test.Rows)
+		}
+		sameFitted(rt, want, got)
+		sameValues(rt, want.Train, got.Train)
+	})
 }
