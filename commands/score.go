@@ -27,7 +27,8 @@ type scoreOptions struct {
 	printRate             int
 	statsEvery            time.Duration
 
-	history *pipeline.History // nil where the model has none
+	stateDir string
+	history  *pipeline.History // nil where the model has none
 
 	started func()         // called once all is open, nil = not
 	seen    func(rows int) // told of records that were written, nil = not
@@ -47,6 +48,7 @@ func scoreCommand(s *stdio) *cli.Command {
 		boolFlag(&o.untilEnd, "until-end", "stop at what is in the topic now"),
 		choiceFlag(&o.delivery, "delivery", "`HOW` rows are kept safe: at-least-once loses none, and may score some again after a crash", "at-least-once"),
 		stringFlag(&o.deadLetters, "dead-letter", "the `FILE` for records that cannot be scored; OUTPUT.dead.jsonl by default"),
+		stringFlag(&o.stateDir, "state", "the `FOLDER` that keeps what a model with history has seen, shared by members of the group that are to take over from each other; OUTPUT.state by default"),
 		boolFlag(&o.appendTo, "append", "add to an existing output"),
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),

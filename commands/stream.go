@@ -133,8 +133,8 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
-	var keep pipeline.HistoryOptions
-	if info, err := os.Stat(o.output); err != nil || info.Mode().IsRegular() { // not /dev/null
+	keep := pipeline.HistoryOptions{Dir: o.stateDir}
+	if info, err := os.Stat(o.output); keep.Dir == "" && (err != nil || info.Mode().IsRegular()) { // not /dev/null
 		keep.Dir = pipeline.StateDir(o.output)
 	}
 	history, err := pipeline.NewHistory(a, options, keep)
