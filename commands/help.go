@@ -62,13 +62,23 @@ func commandHelp(c *cli.Command) string {
 	for _, f := range c.Flags {
 		h := f.(cli.CategorizableFlag).GetCategory()
 		if h != heading {
-			fmt.Fprintf(&b, "\n%s\n", strings.ToUpper(h))
+			fmt.Fprintf(&b, "\n%s\n", headline(h))
 			heading = h
 		}
 		flagHelp(&b, f)
 	}
 	fmt.Fprintf(&b, "\nEvery flag is also an environment variable (--threads: CTR_THREADS) and a key\nof --config FILE: ctr help config.\n")
 	return b.String()
+}
+
+// headline gives a heading in capitals, but for names in brackets, which stay
+// as they are typed: "TREES (dt, rf)".
+func headline(heading string) string {
+	title, names, ok := strings.Cut(heading, " (")
+	if !ok {
+		return strings.ToUpper(title)
+	}
+	return strings.ToUpper(title) + " (" + names
 }
 
 // flagHelp writes one flag: its name and the kind of value it takes, what it

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"ctr/features"
+	"ctr/models"
 	"ctr/pipeline"
 )
 
@@ -110,11 +111,12 @@ func report(w io.Writer, err error) {
 func exitCode(err error) int {
 	var usage *usageError
 	var option *pipeline.OptionError
+	var setting *models.SettingError
 	var bad *features.TooManyBad
 	switch {
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case errors.As(err, &usage), errors.As(err, &option):
+	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &setting):
 		return exitUsage
 	case errors.As(err, &bad):
 		return exitTooManyBad

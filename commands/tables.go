@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"ctr/models/metrics"
+	"ctr/pipeline"
 )
 
 // table is text in columns, two spaces apart: the first is set to the left,
@@ -48,17 +49,7 @@ func (t *table) print(w io.Writer) {
 }
 
 // thousands gives n with commas: 1,234,567.
-func thousands[T ~int | ~int64](n T) string {
-	s := strconv.FormatInt(int64(n), 10)
-	sign := ""
-	if s[0] == '-' {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
+func thousands[T ~int | ~int64](n T) string { return pipeline.Thousands(n) }
 
 // count gives "1 row" or "23,299 rows".
 func count[T ~int | ~int64](n T, noun string) string {

@@ -90,7 +90,7 @@ var foreign = []struct{ magic, what, hint string }{
 	{"PK\x03\x04", "a zip archive", "unpack it first: unzip -p FILE | ctr … -"},
 	{"BZh", "bzip2 data", "unpack it first: bzip2 -dc FILE | ctr … -"},
 	{"\xfd7zXZ\x00", "xz data", "unpack it first: xz -dc FILE | ctr … -"},
-	{cacheMagic, "a cache of ctr", "train, compare, evaluate and score read it; this wants the text that it was made of"},
+	{cacheMagic, "a cache of ctr", "train, compare, evaluate and score read it where it is named as a file; elsewhere give the text that it was made of"},
 }
 
 func (in *Input) unpack(head []byte, r io.Reader) error {

@@ -127,7 +127,7 @@ func Open(path string) (*Artifact, error) {
 	case err != nil:
 		return nil, pathError(path, err)
 	case info.IsDir():
-		return nil, fmt.Errorf("%s: a directory: want a model file", path)
+		return nil, fmt.Errorf("%s: a folder: want a model file", path)
 	case !info.Mode().IsRegular():
 		b, err := io.ReadAll(f)
 		if err != nil {

@@ -292,7 +292,7 @@ func TestOpenErrors(t *testing.T) {
 	}
 	good := string(encoded(t, sample(t)))
 	f("absent.ctr", "", ": no such file", "ctr train --out ")
-	f("", "", ": a directory: want a model file", "")
+	f("", "", ": a folder: want a model file", "")
 	f("data.csv", "id,click,hour\n", `: not a ctr model: this is text, "id,click,hour\n"`, "a model is what `ctr train` writes")
 	f("newer.ctr", strings.Replace(good, `"version":"1"`, `"version":"7"`, 1), ": version 7: want 1", "newer ctr")
 	f("cut.ctr", good[:len(good)-1], fmt.Sprintf(": cut short: %s bytes: want %s", commas(uint64(len(good)-1)), commas(uint64(len(good)))), "")

@@ -136,6 +136,16 @@ func Meaningless(o Options, of ...Algorithm) (faults []string) {
 	return faults
 }
 
+// SettingError is Options that an algorithm can't be run with: the caller's
+// fault, found before any work was done.
+type SettingError struct {
+	Algo   string
+	Faults []string
+}
+
+// Error gives all faults.
+func (e *SettingError) Error() string { return e.Algo + ": " + strings.Join(e.Faults, "; ") }
+
 func namesOf(list []Algorithm) string {
 	names := make([]string, len(list))
 	for i, a := range list {

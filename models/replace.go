@@ -69,7 +69,7 @@ func replaceFile(sys filesystem, path string, write func(io.Writer) error) error
 	if info, err := os.Stat(target); err == nil {
 		switch {
 		case info.IsDir():
-			return fmt.Errorf("%s: a directory: want a file", path)
+			return fmt.Errorf("%s: a folder: want a file", path)
 		case !info.Mode().IsRegular():
 			return pathError(path, writeInPlace(target, write))
 		}

@@ -259,7 +259,7 @@ func TestWriteToPlaces(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
 		t.Errorf("the file's mode: %v, %v: want it to stay", info.Mode(), err)
 	}
-	if err := a.Write(dir); err == nil || err.Error() != dir+": a directory: want a file" {
+	if err := a.Write(dir); err == nil || err.Error() != dir+": a folder: want a file" {
 		t.Errorf("a directory: error %v", err)
 	}
 	none := filepath.Join(dir, "none", "model.ctr")

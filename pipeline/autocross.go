@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
+	"strings"
 
 	"ctr/features"
 	"ctr/models/crosses"
@@ -28,6 +30,11 @@ type CrossGain struct {
 func (o *TrainOptions) crossFaults() []string {
 	if o.AutoCross < 0 || o.AutoCross > crosses.MaxPairs {
 		return []string{fmt.Sprintf("auto-cross %d: want 1 to %d, or 0 for none", o.AutoCross, crosses.MaxPairs)}
+	}
+	for _, c := range o.Crosses {
+		if seen := slices.Compact(slices.Sorted(slices.Values(c))); len(seen) < len(c) {
+			return []string{fmt.Sprintf("cross %s: want each column once", strings.Join(c, ","))}
+		}
 	}
 	return nil
 }
@@ -123,7 +130,7 @@ func (o *TrainOptions) readTwice() (remove func(), err error) {
 
 // tellPairs says what was found.
 func tellPairs(r *crosses.Result, obs Observer) {
-	on := fmt.Sprintf("judged on %d training rows by what those of other hours teach", r.Judged)
+	on := fmt.Sprintf("judged on %s training rows by what those of other hours teach", Thousands(r.Judged))
 	if len(r.Pairs) == 0 {
 		obs.Note(fmt.Sprintf("auto-cross: none of %d pairs gains for certain, %s", r.Candidates, on))
 	} else {

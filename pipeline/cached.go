@@ -203,12 +203,12 @@ func (in *Input) cached(ctx context.Context, sources []source, obs Observer) err
 			s.cache, s.own = c, path
 			continue
 		}
-		why := "it is made anew: " + s.path + " has changed, or is read in another way"
+		why := path + ": made anew, as " + s.path + " has changed or is read in another way"
 		switch {
 		case errors.Is(err, os.ErrNotExist):
-			why = "made"
+			why = path + ": made"
 		case err != nil:
-			why = "it is made anew: " + err.Error()
+			why = err.Error() + "; made anew" // it begins with the path
 		default:
 			_ = c.Close() // only read
 		}
@@ -224,7 +224,7 @@ func (in *Input) cached(ctx context.Context, sources []source, obs Observer) err
 			return err
 		}
 		s.cache, s.own = c, path
-		note(obs, fmt.Sprintf("%s: %s (%d rows, %.1f bytes a row)", path, why, made.Rows, made.perRow()))
+		note(obs, fmt.Sprintf("%s (%s rows, %.1f bytes a row)", why, Thousands(made.Rows), made.perRow()))
 	}
 	return nil
 }

@@ -183,7 +183,7 @@ func TestCacheBesideTheData(t *testing.T) {
 	text := readFile(t, rows)
 	text[len(text)-2] ^= 1
 	writeFile(t, rows, text)
-	do("made anew: "+rows+" has changed", nil)
+	do("made anew, as "+rows+" has changed", nil)
 	do("", nil)
 	do("read in another way", func(o *TrainOptions) { o.Schema = "avazu" })
 	cache := readFile(t, rows+CacheSuffix)

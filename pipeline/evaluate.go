@@ -178,7 +178,7 @@ func (s *scoring) run(ctx context.Context, in *Input, sources []source, obs Obse
 	s.marks, s.nBad = r.marks, r.nBad
 	r.history.note(obs)
 	if err == nil && r.nBad > 0 && obs != nil {
-		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad))
+		obs.Note(fmt.Sprintf("%s bad rows passed over; the first: %v", Thousands(r.nBad), r.bad))
 	}
 	return err
 }

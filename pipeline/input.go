@@ -153,7 +153,7 @@ func keepsApart(out, model string, sources []source) error {
 // writable reports an output that can't be made, before the work and not after.
 func writable(out string) error {
 	if info, err := os.Stat(out); err == nil && info.IsDir() {
-		return fmt.Errorf("%s: a directory: want a file", out)
+		return fmt.Errorf("%s: a folder: want a file", out)
 	}
 	_, err := os.Stat(filepath.Dir(out))
 	return named(out, err)

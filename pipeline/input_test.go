@@ -88,7 +88,7 @@ func TestTrainOnOddInput(t *testing.T) {
 	f("no number", "test-fraction NaN: want", TrainOptions{TestFraction: math.NaN()}, rows)
 	f("no cost", "costs NaN and 0: want 0 or more", TrainOptions{CostFP: math.NaN()}, rows)
 	f("no folder", "none/m.ctr: no such file or directory", TrainOptions{Out: d.path("none/m.ctr")}, d.path("bad.csv"))
-	f("a folder", "folder: a directory: want a file", TrainOptions{Out: d.path("folder")}, d.path("bad.csv"))
+	f("a folder", "folder: a folder: want a file", TrainOptions{Out: d.path("folder")}, d.path("bad.csv"))
 	f("a model", "m.ctr:1: ", TrainOptions{}, d.model(rows))
 }
 

@@ -388,8 +388,8 @@ func (t *onlineTraining) learnable(r *rowReader) error {
 	case n == 0:
 		return r.noRows(name, t.c.since != nil || t.c.until != nil)
 	case clicks == 0 || clicks == n:
-		return fmt.Errorf("%s: column %s: all %d training rows have %d: want both 0 and 1",
-			name, t.spec.Schema.Find(features.Label), n, clicks/n)
+		return fmt.Errorf("%s: column %s: all %s training rows have %d: want both 0 and 1",
+			name, t.spec.Schema.Find(features.Label), Thousands(n), clicks/n)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 
 	"ctr/models"
 	"ctr/models/linear"
@@ -25,6 +26,30 @@ func (o *TrainOptions) onlineFaults() (faults []string) {
 		faults = append(faults, "window: want --solver ftrl")
 	}
 	return append(faults, o.warmFaults(ftrl)...)
+}
+
+// onlineOnly reports settings that logistic regression reads only where it
+// learns online, unless another of the algorithms reads them.
+func (o *TrainOptions) onlineOnly(list []models.Algorithm) (faults []string) {
+	m := &o.Model
+	if m.Solver == linear.SolverFTRL || !slices.ContainsFunc(list, func(a models.Algorithm) bool { return a.Name == linear.Algo }) {
+		return nil
+	}
+	for _, s := range []struct {
+		field, flag string
+		set         bool
+	}{
+		{"Alpha", "alpha", m.Alpha != nil},
+		{"Beta", "beta", m.Beta != nil},
+		{"Passes", "passes", m.Passes != 0},
+		{"LockFree", "lock-free", m.LockFree},
+	} {
+		other := func(a models.Algorithm) bool { return a.Name != linear.Algo && slices.Contains(a.Reads, s.field) }
+		if s.set && !slices.ContainsFunc(list, other) {
+			faults = append(faults, s.flag+": want --solver ftrl")
+		}
+	}
+	return faults
 }
 
 // warmFaults reports what a warm start leaves no room for.

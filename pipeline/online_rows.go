@@ -291,6 +291,7 @@ type progressLog struct {
 	next         int64
 	rows         int
 	loss, weight float64 // at the last point
+	headed       bool    // whether the columns have their names
 }
 
 func (p *progressLog) begin() {
@@ -298,7 +299,7 @@ func (p *progressLog) begin() {
 	if p.every > 0 {
 		p.next = p.every
 	}
-	p.say(fmt.Sprintf("%12s  %10s  %10s", "rows", "log loss", "since last"))
+	p.headed = false
 }
 
 func (p *progressLog) say(line string) {
@@ -335,7 +336,11 @@ func (p *progressLog) point(g *metrics.Progressive) {
 	}
 	at := ProgressPoint{Rows: g.Rows(), LogLoss: loss / weight, Window: (loss - p.loss) / (weight - p.weight)}
 	p.points = append(p.points, at)
-	p.say(fmt.Sprintf("%12d  %10.6f  %10.6f", at.Rows, at.LogLoss, at.Window))
+	if !p.headed {
+		p.say(fmt.Sprintf("%12s  %10s  %10s", "rows", "log loss", "since last"))
+		p.headed = true
+	}
+	p.say(fmt.Sprintf("%12s  %10.6f  %10.6f", Thousands(at.Rows), at.LogLoss, at.Window))
 	p.rows, p.loss, p.weight = at.Rows, loss, weight
 }
 

@@ -46,8 +46,13 @@ func Prepare(ctx context.Context, o PrepareOptions, obs Observer) (*PrepareResul
 		return nil, err
 	}
 	defer closeCaches(sources)
-	if o.Out == "" {
-		if len(sources) != 1 || sources[0].path == "" || sources[0].cache != nil {
+	switch {
+	case o.Out == "-":
+		return nil, &OptionError{Faults: []string{"out -: want a file: a cache is read in any order"}}
+	case o.Out == "" && len(sources) > 0 && sources[0].cache != nil:
+		return nil, &OptionError{Faults: []string{"out: want the name of another file: " + o.Files[0] + " is a cache already"}}
+	case o.Out == "":
+		if len(sources) != 1 || sources[0].path == "" {
 			return nil, &OptionError{Faults: []string{"out: want the name of the cache, unless there is one file to read"}}
 		}
 		o.Out = sources[0].path + CacheSuffix
@@ -90,7 +95,7 @@ func prepareCache(ctx context.Context, in *Input, sources []source, schema *feat
 		return nil, err
 	}
 	if r.nBad > 0 && obs != nil {
-		obs.Note(fmt.Sprintf("%d rows can't be split; the first: %v", r.nBad, r.bad))
+		obs.Note(fmt.Sprintf("%s rows can't be split; the first: %v", Thousands(r.nBad), r.bad))
 	}
 	for ; p.file < len(sources); p.file++ {
 		p.w.EndSource()

@@ -83,7 +83,7 @@ func OpenCSV(o CSVOptions) (*CSVSink, error) {
 	regular := true
 	if fi, err := os.Stat(o.Path); err == nil {
 		if fi.IsDir() {
-			return nil, fmt.Errorf("%s: is a directory: want a file", o.Path)
+			return nil, fmt.Errorf("%s: a folder: want a file", o.Path)
 		}
 		regular = fi.Mode().IsRegular()
 	}

@@ -142,7 +142,7 @@ func TestOpenCSVRefuses(t *testing.T) {
 	f("something else\n", CSVOptions{Append: true},
 		path+`: line 1: "something else\n": want `+strings.TrimSpace(CSVHeader))
 	f(row, CSVOptions{Append: true, Overwrite: true}, "append, overwrite: want at most one of them")
-	if _, err := OpenCSV(CSVOptions{Path: dir}); errorText(err) != dir+": is a directory: want a file" {
+	if _, err := OpenCSV(CSVOptions{Path: dir}); errorText(err) != dir+": a folder: want a file" {
 		t.Errorf("a directory: error %v", err)
 	}
 }

@@ -87,6 +87,7 @@ func (o *TrainOptions) check(algos ...string) ([]models.Algorithm, error) {
 	}
 	if len(list) > 0 {
 		faults = append(faults, models.Meaningless(o.Model, list...)...)
+		faults = append(faults, o.onlineOnly(list)...)
 	}
 	if len(faults) > 0 {
 		return nil, &OptionError{Faults: faults}
@@ -104,6 +105,9 @@ func (o *TrainOptions) validate() (faults []string) {
 	}
 	if !(o.CostFP >= 0 && o.CostFN >= 0) {
 		faults = append(faults, fmt.Sprintf("costs %v and %v: want 0 or more", o.CostFP, o.CostFN))
+	}
+	if o.HistoryBits != 0 && len(o.History) == 0 {
+		faults = append(faults, "history-bits: want --history")
 	}
 	faults = append(faults, append(o.onlineFaults(), o.crossFaults()...)...)
 	if _, _, err := parseThreshold(o.Threshold); err != nil {
@@ -161,7 +165,7 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 		return nil, err
 	}
 	if r.nBad > 0 && obs != nil {
-		obs.Note(fmt.Sprintf("%d bad rows passed over; the first: %v", r.nBad, r.bad))
+		obs.Note(fmt.Sprintf("%s bad rows passed over; the first: %v", Thousands(r.nBad), r.bad))
 	}
 	if c.c.Read() == 0 {
 		return nil, r.noRows(p.name, false)
@@ -231,8 +235,8 @@ func (p *prepared) trainable() error {
 		return features.WithHint(fmt.Errorf("%s: no rows in the training part", p.name), "use --split none to train on all rows")
 	}
 	if clicks == 0 || clicks == n {
-		return fmt.Errorf("%s: column %s: all %d training rows have %d: want both 0 and 1",
-			p.name, p.Spec.Schema.Find(features.Label), n, clicks/n)
+		return fmt.Errorf("%s: column %s: all %s training rows have %d: want both 0 and 1",
+			p.name, p.Spec.Schema.Find(features.Label), Thousands(n), clicks/n)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"strings"
 
 	"ctr/features"
 	"ctr/models"
@@ -117,7 +116,7 @@ func settingsOf(algo string, o models.Options) (settings, error) {
 		s.threads = runtime.GOMAXPROCS(0)
 	}
 	if faults != nil {
-		return s, fmt.Errorf("%s: %s", algo, strings.Join(faults, "; "))
+		return s, &models.SettingError{Algo: algo, Faults: faults}
 	}
 	return s, nil
 }

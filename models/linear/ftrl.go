@@ -3,7 +3,6 @@ package linear
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"ctr/features"
 	"ctr/models"
@@ -52,13 +51,13 @@ func onlineOptions(o models.Options) (OnlineOptions, error) {
 		faults = append(faults, "standardize: want solver newton or lbfgs")
 	}
 	if o.MaxIter != 0 {
-		faults = append(faults, "max-iter: ftrl has passes")
+		faults = append(faults, "max-iter: want solver newton or lbfgs; ftrl has passes")
 	}
 	if o.Tol != 0 {
 		faults = append(faults, "tol: want solver newton or lbfgs")
 	}
 	if faults != nil {
-		return out, fmt.Errorf("lr: %s", strings.Join(faults, "; "))
+		return out, &models.SettingError{Algo: Algo, Faults: faults}
 	}
 	return out, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"ctr/features"
 	"ctr/models"
@@ -95,7 +94,7 @@ func settingsOf(o models.Options, rows int) (settings, error) {
 		faults = append(faults, "solver newton: want l1 0, or solver lbfgs")
 	}
 	if faults != nil {
-		return s, fmt.Errorf("lr: %s", strings.Join(faults, "; "))
+		return s, &models.SettingError{Algo: Algo, Faults: faults}
 	}
 	return s, nil
 }

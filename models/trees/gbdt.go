@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"strings"
 
 	"ctr/features"
 	"ctr/models"
@@ -58,15 +57,15 @@ func resolveBoosted(o models.Options) (boostParams, error) {
 	want(p.leaves >= 2 && p.leaves <= 1<<16, "leaves %d: want 2..%d", p.leaves, 1<<16)
 	want(p.minLeaf >= 1, "min-leaf %d: want 1 or more", p.minLeaf)
 	want(p.l2 >= 0 && p.l2 <= math.MaxFloat64, "l2 %v: want a number, 0 or more", p.l2)
-	want(p.rate > 0 && p.rate <= 10, "learning rate %v: want more than 0, at most 10", p.rate)
+	want(p.rate > 0 && p.rate <= 10, "learning-rate %v: want more than 0, at most 10", p.rate)
 	want(p.catSmooth >= 0 && p.catSmooth <= math.MaxFloat64, "cat-smooth %v: want a number, 0 or more", p.catSmooth)
-	want(p.rowShare > 0 && p.rowShare <= 1, "row share %v: want more than 0, at most 1", p.rowShare)
-	want(p.colShare > 0 && p.colShare <= 1, "column share %v: want more than 0, at most 1", p.colShare)
+	want(p.rowShare > 0 && p.rowShare <= 1, "row-share %v: want more than 0, at most 1", p.rowShare)
+	want(p.colShare > 0 && p.colShare <= 1, "column-share %v: want more than 0, at most 1", p.colShare)
 	want(p.earlyStop >= 0, "early-stop %d: want 0 (never) or more", p.earlyStop)
-	want(p.validShare > 0 && p.validShare < 1, "valid share %v: want more than 0, less than 1", p.validShare)
+	want(p.validShare > 0 && p.validShare < 1, "valid-share %v: want more than 0, less than 1", p.validShare)
 	want(p.threads >= 1, "threads %d: want 0 (all cores) or more", p.threads)
 	if len(faults) > 0 {
-		return p, fmt.Errorf("gbdt: %s", strings.Join(faults, "; "))
+		return p, &models.SettingError{Algo: "gbdt", Faults: faults}
 	}
 	return p, nil
 }

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"strings"
 
 	"ctr/features"
 	"ctr/models"
@@ -96,7 +95,7 @@ func resolve(algo string, o models.Options) (params, error) {
 	want(p.colShare > 0 && p.colShare <= 1, "column share %v: want more than 0, at most 1", p.colShare)
 	want(p.threads >= 1, "threads %d: want 0 (all cores) or more", p.threads)
 	if len(faults) > 0 {
-		return p, fmt.Errorf("%s: %s", algo, strings.Join(faults, "; "))
+		return p, &models.SettingError{Algo: algo, Faults: faults}
 	}
 	return p, nil
 }
