@@ -38,7 +38,7 @@ func compareCommand(s *stdio) *cli.Command {
 				listFlag(&o.algos, "algo", "`NAMES` of algorithms, separated by commas"),
 				choiceFlag(&o.baseline, "baseline", "another library to compare with, by `NAME`: golearn, whose tree is trained on fewer rows", "golearn"),
 			),
-			trainFlags(&o.train), learnFlags(&o.train.Input), c.flags()),
+			trainFlags(&o.train), learnFlags(&o.train.Input), memoryFlags(&o.train), c.flags()),
 		Action: func(cc *cli.Context) error {
 			o.train.Files, o.train.Stdin = cc.Args().Slice(), s.in
 			r, err := runCompare(cc.Context, o, s, &c)
@@ -63,6 +63,7 @@ func runCompare(ctx context.Context, o compareOptions, s *stdio, c *common) ([]p
 	if err := prepareTrain(&o.train); err != nil {
 		return nil, err
 	}
+	limitMemory(o.train.Memory)
 	p := newProgress(s, c.quiet)
 	defer p.close()
 	noteBuiltin(p, o.train.Files)

@@ -122,7 +122,7 @@ func trainCommand(s *stdio) *cli.Command {
 				stringFlag(&o.Algo, "algo", "`NAME` of the algorithm: lr (logistic regression, the default), dt (decision tree), rf (random forest), gbdt (gradient boosted trees), gbdt-lr (lr on the leaves of such trees), fm or ffm (factorisation machines, plain and field-aware)"),
 				stringFlag(&o.Out, "out", "the model `FILE` to write"),
 			),
-			trainFlags(&o), learnFlags(&o.Input), c.flags()),
+			trainFlags(&o), learnFlags(&o.Input), memoryFlags(&o), c.flags()),
 		Action: func(cc *cli.Context) error {
 			o.Files, o.Stdin = cc.Args().Slice(), s.in
 			r, err := runTrain(cc.Context, o, s, &c)
@@ -152,6 +152,7 @@ func runTrain(ctx context.Context, o pipeline.TrainOptions, s *stdio, c *common)
 	if o.Out == "" {
 		return nil, usagef("--out: want a file name")
 	}
+	limitMemory(o.Memory)
 	p := newProgress(s, c.quiet)
 	defer p.close()
 	noteBuiltin(p, o.Files)

@@ -33,20 +33,24 @@ func (c *Codes) Set(i int, code uint32) {
 }
 
 // MakeCodes gives a column of n zero codes below size.
-func MakeCodes(n, size int) Codes {
+func MakeCodes(n, size int) Codes { return AllocCodes(nil, n, size) }
+
+// AllocCodes is MakeCodes with memory from s.
+func AllocCodes(s *Scratch, n, size int) Codes {
 	switch {
 	case size <= 1<<8:
-		return Codes{U8: make([]uint8, n)}
+		return Codes{U8: Alloc[uint8](s, n)}
 	case size <= 1<<16:
-		return Codes{U16: make([]uint16, n)}
+		return Codes{U16: Alloc[uint16](s, n)}
 	default:
-		return Codes{U32: make([]uint32, n)}
+		return Codes{U32: Alloc[uint32](s, n)}
 	}
 }
 
-// packCodes gives codes in the narrowest type that holds them.
-func packCodes(codes []uint32) Codes {
-	c := MakeCodes(len(codes), int(maxOf(codes))+1)
+// packCodes gives codes in the narrowest type that holds them, in memory from
+// s.
+func packCodes(s *Scratch, codes []uint32) Codes {
+	c := AllocCodes(s, len(codes), int(maxOf(codes))+1)
 	c.fill(0, &Codes{U32: codes}, 0, len(codes), nil)
 	return c
 }

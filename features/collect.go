@@ -20,6 +20,9 @@ type CollectOptions struct {
 	Keep int64
 	// Head, where not 0, keeps rows whose number in their source is below it.
 	Head int64
+	// Scratch has room for the rows kept; nil = the heap. It may be closed
+	// after Fit.
+	Scratch *Scratch
 	// Since and Until, where not nil, keep rows with Since <= time < Until.
 	Since, Until *Hour
 }
@@ -189,7 +192,7 @@ func (w *CollectWorker) Add(b *Block, file int, bad func(row int, err error)) {
 	for f := range w.c.enc.ops {
 		if k := w.c.enc.ops[f].kind; k != opNum && k != opPast {
 			w.column(b, ch, f, w.codes[:m])
-			ch.codes[f] = packCodes(w.codes[:m])
+			ch.codes[f] = packCodes(w.c.opts.Scratch, w.codes[:m])
 		}
 	}
 	if m == b.Len() {
@@ -252,7 +255,7 @@ func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) (good i
 	if 2*m < n { // chunks stay: a small sample of much data shall be small
 		ch.rows, ch.y, ch.past = slices.Clone(ch.rows), slices.Clone(ch.y), slices.Clone(ch.past)
 	}
-	ch.nums = make([]float64, len(rowNums))
+	ch.nums = Alloc[float64](w.c.opts.Scratch, len(rowNums))
 	for i := range m {
 		for j := range nums {
 			ch.nums[j*m+i] = rowNums[i*nums+j]

@@ -265,5 +265,5 @@ func (w *CollectWorker) cachedCross(o *op, v valueSet, heads *chunkHeads, n int,
 			codes[row] = tuples.ids.idAt(w.text, 0, uint32(len(w.text)))
 		}
 	}
-	return packCodes(codes)
+	return packCodes(w.c.opts.Scratch, codes)
 }

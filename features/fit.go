@@ -16,6 +16,8 @@ type FitOptions struct {
 	Fraction float64
 	Seed     uint64
 	Threads  int // 1 or more
+	// Scratch has room for the tables; nil = the heap.
+	Scratch *Scratch
 }
 
 // Fitted is what Collector.Fit makes.
@@ -31,7 +33,7 @@ type Fitted struct {
 // Fit learns a Spec from the training part of the rows kept and encodes both
 // parts with it. It may be called once, when all workers are done.
 func (c *Collector) Fit(ctx context.Context, o FitOptions) (*Fitted, error) {
-	f := &fitting{c: c, chunks: c.ordered(), last: c.sampleBound()}
+	f := &fitting{c: c, scratch: o.Scratch, chunks: c.ordered(), last: c.sampleBound()}
 	for _, ch := range f.chunks {
 		if !slices.Contains(f.sets, ch.set) {
 			ch.set.number = len(f.sets)
@@ -61,6 +63,7 @@ func (c *Collector) Fit(ctx context.Context, o FitOptions) (*Fitted, error) {
 // fitting is the state of one Fit.
 type fitting struct {
 	c             *Collector
+	scratch       *Scratch // of the tables
 	chunks        []*chunk
 	sets          []*codeSet
 	parts         [][]part // by chunk and row
@@ -102,7 +105,7 @@ func (f *fitting) holdout(o FitOptions) (Holdout, error) {
 func (f *fitting) divide(h *Holdout) {
 	f.parts = make([][]part, len(f.chunks))
 	for k, ch := range f.chunks {
-		p := make([]part, len(ch.y))
+		p := Alloc[part](f.c.opts.Scratch, len(ch.y))
 		for i := range p {
 			if !f.sampled(ch, i) {
 				continue
@@ -122,12 +125,12 @@ func (f *fitting) divide(h *Holdout) {
 // tables makes the two tables with everything but codes and values.
 func (f *fitting) tables(spec *Spec) (train, test *Table) {
 	make1 := func(n int) *Table {
-		t := &Table{Spec: spec, Rows: n, Codes: make([]Codes, len(spec.Fields)), Values: make([][]float64, len(spec.Fields)), Y: make([]uint8, n)}
+		t := &Table{Spec: spec, Rows: n, Codes: make([]Codes, len(spec.Fields)), Values: make([][]float64, len(spec.Fields)), Y: Alloc[uint8](f.scratch, n)}
 		if f.c.enc.weight >= 0 {
-			t.W = make([]float64, n)
+			t.W = Alloc[float64](f.scratch, n)
 		}
 		if f.c.enc.time >= 0 {
-			t.Hour = make([]int32, n)
+			t.Hour = Alloc[int32](f.scratch, n)
 		}
 		return t
 	}
@@ -233,7 +236,7 @@ func (f *fitting) field(i int, out *Fitted) error {
 // a set of codes, the final code of each; nil where they are final.
 func (f *fitting) fill(i int, out *Fitted, remap [][]uint32) {
 	size := out.Spec.Size(i)
-	train, test := MakeCodes(f.nTrain, size), MakeCodes(f.nTest, size)
+	train, test := AllocCodes(f.scratch, f.nTrain, size), AllocCodes(f.scratch, f.nTest, size)
 	nTrain, nTest := 0, 0
 	for k, ch := range f.chunks {
 		to, parts := remap[ch.set.number], f.parts[k]
@@ -280,7 +283,7 @@ func (f *fitting) value(i int) func(ch *chunk, row int) float64 {
 // number fits the bins and the scale of a Num field and fills its columns.
 func (f *fitting) number(i int, fd *Field, out *Fitted) {
 	value := f.value(i)
-	train, test := make([]float64, f.nTrain), make([]float64, f.nTest)
+	train, test := Alloc[float64](f.scratch, f.nTrain), Alloc[float64](f.scratch, f.nTest)
 	f.each(out.Train, out.Test, func(ch *chunk, row int, t *Table, at int) {
 		if x := value(ch, row); t == out.Train {
 			train[at] = x
@@ -293,7 +296,7 @@ func (f *fitting) number(i int, fd *Field, out *Fitted) {
 		t *Table
 		v []float64
 	}{{out.Train, train}, {out.Test, test}} {
-		codes := MakeCodes(len(side.v), out.Spec.Size(i))
+		codes := AllocCodes(f.scratch, len(side.v), out.Spec.Size(i))
 		for row, x := range side.v {
 			if fd.Cap != nil && x > *fd.Cap {
 				x = *fd.Cap

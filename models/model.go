@@ -50,6 +50,10 @@ type Options struct {
 	Seed    uint64 // default 0; the same seed gives the same model
 	Threads int    // default all cores; never changes the result
 
+	// Scratch has room for arrays with a number or a few a row; nil = the
+	// heap. Models don't keep any of it.
+	Scratch *features.Scratch `json:"-"`
+
 	L1       *float64 // lr: ‖w‖₁ weight beside the sum of losses
 	L2       *float64 // lr: ½‖w‖² weight beside the sum of losses (1/C of scikit-learn); gbdt: of a leaf's value; fm, ffm: a row's
 	MeanLoss bool     `flag:"mean-loss"` // lr: L1 and L2 stand beside the mean loss instead of the sum
@@ -111,7 +115,7 @@ type Algorithm struct {
 
 // reads reports whether the algorithm reads the field of Options of that name.
 func (a *Algorithm) reads(field string) bool {
-	return field == "Seed" || field == "Threads" || slices.Contains(a.Reads, field)
+	return field == "Seed" || field == "Threads" || field == "Scratch" || slices.Contains(a.Reads, field)
 }
 
 // Meaningless reports the settings of o that none of the algorithms reads, as

@@ -27,6 +27,7 @@ func Compare(ctx context.Context, algos []string, baseline string, o TrainOption
 	if baseline != "" && baseline != BaselineGolearn {
 		return nil, &OptionError{Faults: []string{fmt.Sprintf("baseline %q: want %s", baseline, BaselineGolearn)}}
 	}
+	defer o.openScratch(obs)()
 	remove, err := o.autoCross(ctx, obs)
 	defer remove()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"ctr/features"
 	"ctr/models"
@@ -89,6 +90,18 @@ func (in *Input) open(path, threshold string) (*models.Artifact, error) {
 		a.Threshold = t
 	}
 	return a, nil
+}
+
+// parseThreshold reads a threshold; auto is true for "auto" and "".
+func parseThreshold(text string) (value float64, auto bool, err error) {
+	if text == "" || text == "auto" {
+		return 0, true, nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v >= 0 && v <= 1) {
+		return 0, false, fmt.Errorf("threshold %q: want auto or a number from 0 to 1", text)
+	}
+	return v, false, nil
 }
 
 // selection is the range of time and the sample that were asked for by name.

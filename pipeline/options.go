@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"ctr/features"
 	"ctr/models"
 	"ctr/models/metrics"
 )
@@ -101,14 +102,21 @@ type TrainOptions struct {
 	// WarmStart, where not "", is a model file to go on from: one that online
 	// learning wrote. Its features are taken as they are.
 	WarmStart string
+	// Memory, where not 0, is how many bytes training may take from memory for
+	// what it keeps of each row, all together; the rest is in temporary files
+	// of the folder ScratchDir ("" = the system's). Dictionaries and the model
+	// are not counted.
+	Memory     int64
+	ScratchDir string
 	// Out is where the model is written; "" = nowhere.
 	Out string
 	// Model has the settings of the algorithm.
 	Model models.Options
 
-	warmed *models.Artifact // of WarmStart
-	keep   int64            // rows kept of those read, to search pairs in; 0 = all
-	found  []CrossGain      // by AutoCross
+	warmed  *models.Artifact // of WarmStart
+	scratch *features.Scratch
+	keep    int64       // rows kept of those read, to search pairs in; 0 = all
+	found   []CrossGain // by AutoCross
 }
 
 // TrainResult is what Train did. Its JSON is the command's.

@@ -19,10 +19,15 @@ const predictBlock = 4096
 // Probabilities gives the probability of every row of t, by the same model
 // that scores a live row.
 func Probabilities(ctx context.Context, m models.Model, t *features.Table, threads int) ([]float64, error) {
+	return probabilities(ctx, m, t, threads, nil)
+}
+
+// probabilities is Probabilities in memory from scratch.
+func probabilities(ctx context.Context, m models.Model, t *features.Table, threads int, scratch *features.Scratch) ([]float64, error) {
+	out := features.Alloc[float64](scratch, t.Rows)
 	if tm, ok := m.(models.TableModel); ok {
-		return tm.Probabilities(t, make([]float64, 0, t.Rows), threads), ctx.Err()
+		return tm.Probabilities(t, out[:0], threads), ctx.Err()
 	}
-	out := make([]float64, t.Rows)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range max(threads, 1) {

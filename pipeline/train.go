@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +29,7 @@ func Train(ctx context.Context, o TrainOptions, obs Observer) (*TrainResult, err
 	if err != nil {
 		return nil, err
 	}
+	defer o.openScratch(obs)()
 	start := time.Now()
 	remove, err := o.autoCross(ctx, obs)
 	defer remove()
@@ -103,6 +103,9 @@ func (o *TrainOptions) validate() (faults []string) {
 	if !(o.TestFraction >= 0 && o.TestFraction < 1) {
 		faults = append(faults, fmt.Sprintf("test-fraction %v: want above 0 and below 1", o.TestFraction))
 	}
+	if o.Memory < 0 {
+		faults = append(faults, fmt.Sprintf("memory %d: want 1 or more bytes, or 0 for no limit", o.Memory))
+	}
 	if !(o.CostFP >= 0 && o.CostFN >= 0) {
 		faults = append(faults, fmt.Sprintf("costs %v and %v: want 0 or more", o.CostFP, o.CostFN))
 	}
@@ -123,18 +126,6 @@ type OptionError struct{ Faults []string }
 // Error gives all faults.
 func (e *OptionError) Error() string { return strings.Join(e.Faults, "; ") }
 
-// parseThreshold reads a threshold; auto is true for "auto" and "".
-func parseThreshold(text string) (value float64, auto bool, err error) {
-	if text == "" || text == "auto" {
-		return 0, true, nil
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(v >= 0 && v <= 1) {
-		return 0, false, fmt.Errorf("threshold %q: want auto or a number from 0 to 1", text)
-	}
-	return v, false, nil
-}
-
 // prepared is rows ready for a trainer.
 type prepared struct {
 	*features.Fitted
@@ -151,7 +142,8 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	}
 	defer closeCaches(sources)
 	p := &prepared{name: sources[0].name}
-	c := &collecting{o: o, caps: caps}
+	c := &collecting{o: o, caps: caps, rows: o.scratch.Child()}
+	defer c.rows.Close()
 	if c.since, c.until, err = o.window(); err != nil {
 		return nil, &OptionError{Faults: []string{err.Error()}}
 	}
@@ -172,7 +164,7 @@ func (o *TrainOptions) prepare(ctx context.Context, caps []string, obs Observer)
 	}
 	split := o.split(c, obs)
 	p.Fitted, err = c.c.Fit(ctx, features.FitOptions{
-		Split: split, Fraction: o.fraction(), Seed: o.Seed, Threads: o.threads(),
+		Split: split, Fraction: o.fraction(), Seed: o.Seed, Threads: o.threads(), Scratch: o.scratch,
 	})
 	if errors.Is(err, features.ErrNoRows) {
 		return nil, r.noRows(p.name, true)
@@ -261,6 +253,7 @@ type collecting struct {
 	o            *TrainOptions
 	caps         []string
 	since, until *features.Hour
+	rows         *features.Scratch // of the rows collected
 	c            *features.Collector
 	first        features.Layout
 	timed        bool
@@ -276,7 +269,7 @@ func (c *collecting) layout(op *opened, name string) error {
 	if err != nil {
 		return err
 	}
-	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{Sample: c.o.Rows, Keep: c.o.keep, Seed: c.o.Seed, Since: c.since, Until: c.until})
+	c.c, err = features.NewCollector(plan, op.layout, features.CollectOptions{Scratch: c.rows, Sample: c.o.Rows, Keep: c.o.keep, Seed: c.o.Seed, Since: c.since, Until: c.until})
 	if err != nil {
 		return err
 	}
@@ -343,6 +336,8 @@ func (o *TrainOptions) fit(ctx context.Context, algo models.Algorithm, p *prepar
 	start := time.Now()
 	options := o.Model
 	options.Seed, options.Threads = o.Seed, o.threads()
+	options.Scratch = o.scratch.Child()
+	defer options.Scratch.Close()
 	var progress models.Progress
 	if obs != nil {
 		progress = func(done, total int, note string) { obs.Progress(StageFit, int64(done), int64(total), note) }
@@ -369,7 +364,7 @@ func (o *TrainOptions) fit(ctx context.Context, algo models.Algorithm, p *prepar
 // judge picks the threshold on the training rows and takes both parts'
 // metrics.
 func (o *TrainOptions) judge(ctx context.Context, a *models.Artifact, p *prepared) error {
-	train, err := Probabilities(ctx, a.Model, p.Train, o.threads())
+	train, err := probabilities(ctx, a.Model, p.Train, o.threads(), o.scratch)
 	if err != nil {
 		return err
 	}
@@ -392,7 +387,7 @@ func (o *TrainOptions) judge(ctx context.Context, a *models.Artifact, p *prepare
 	if p.Test.Rows == 0 {
 		return nil
 	}
-	test, err := Probabilities(ctx, a.Model, p.Test, o.threads())
+	test, err := probabilities(ctx, a.Model, p.Test, o.threads(), o.scratch)
 	if err != nil {
 		return err
 	}

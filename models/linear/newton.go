@@ -40,7 +40,7 @@ func newNewton(p *problem) *newton {
 		problem: p, x: p.start(),
 		g: make([]float64, n), d: make([]float64, n), inverse: make([]float64, n),
 		res: make([]float64, n), v: make([]float64, n), hv: make([]float64, n),
-		m: make([]float64, p.rows), u: make([]float64, p.rows), h: make([]float64, p.rows),
+		m: p.perRow(), u: p.perRow(), h: p.perRow(),
 	}
 }
 

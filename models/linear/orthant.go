@@ -39,14 +39,14 @@ func newOrthant(p *problem) *orthant {
 		problem: p, x: p.start(),
 		g: make([]float64, n), pseudo: make([]float64, n), d: make([]float64, n),
 		tx: make([]float64, n), tg: make([]float64, n), inverse: make([]float64, n),
-		m: make([]float64, p.rows),
+		m: p.perRow(),
 	}
 }
 
 // minimise runs until the mean fall of the objective over stallSpan iterations
 // is below tol times the objective, for at most maxIter iterations.
 func (o *orthant) minimise(maxIter int, tol float64, step func(iteration int, loss float64)) outcome {
-	h := make([]float64, o.rows)
+	h := o.perRow()
 	loss := o.value(o.x, o.m, h)
 	o.gradient(o.x, o.g)
 	o.diagonal(h, o.inverse)

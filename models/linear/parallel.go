@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"ctr/features"
 )
 
 // vectorBlock is how many elements of a vector one unit of work covers. It is
@@ -18,6 +20,7 @@ const vectorBlock = 1 << 14
 type pool struct {
 	ctx     context.Context
 	threads int
+	scratch *features.Scratch
 }
 
 // newPool gives a pool of so many threads; 0 or less means all cores.

@@ -50,7 +50,7 @@ func newProblem(p *pool, t *features.Table) *problem {
 	offsets, total := t.Spec.Offsets()
 	pr := &problem{
 		pool: p, rows: t.Rows, total: total, y: t.Y, w: t.W,
-		columns: make([]column, len(offsets)), r: make([]float64, t.Rows), unseen: make([]bool, total),
+		columns: make([]column, len(offsets)), r: features.Alloc[float64](p.scratch, t.Rows), unseen: make([]bool, total),
 	}
 	for f := range pr.columns {
 		fd := &t.Spec.Fields[f]
@@ -71,6 +71,9 @@ func newProblem(p *pool, t *features.Table) *problem {
 	pr.order = schedule(pr.groups)
 	return pr
 }
+
+// perRow gives a zero for each row.
+func (p *problem) perRow() []float64 { return features.Alloc[float64](p.pool.scratch, p.rows) }
 
 func sum(a []float64) float64 {
 	s := 0.0
@@ -278,7 +281,7 @@ func (p *problem) norm(g []float64) float64 {
 func (p *problem) deviations() []float64 {
 	w := p.w
 	if w == nil {
-		w = make([]float64, p.rows)
+		w = p.perRow()
 		for i := range w {
 			w[i] = 1
 		}

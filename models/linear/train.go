@@ -135,7 +135,9 @@ func Fit(ctx context.Context, t *features.Table, o models.Options, progress mode
 	if err != nil {
 		return nil, err
 	}
-	p := newProblem(newPool(ctx, o.Threads), t)
+	workers := newPool(ctx, o.Threads)
+	workers.scratch = o.Scratch
+	p := newProblem(workers, t)
 	if !(p.weight > 0) || math.IsInf(p.weight, 1) {
 		return nil, fmt.Errorf("lr: weights of the rows add up to %v: want a finite number above 0", p.weight)
 	}

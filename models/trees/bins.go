@@ -40,20 +40,22 @@ type field struct {
 }
 
 // bin learns the bins of t's fields and puts its rows in them.
-func bin(t *features.Table, threads int) *binned {
+func bin(t *features.Table, threads int, scratch *features.Scratch) *binned {
 	b := &binned{rows: t.Rows, stride: len(t.Codes), y: t.Y}
-	fields, columns := binColumns(t, maxBins, threads)
-	b.fields, b.data = fields, rowMajor(columns, t.Rows, threads)
+	once := scratch.Child() // for columns
+	defer once.Close()
+	fields, columns := binColumns(t, maxBins, threads, once)
+	b.fields, b.data = fields, rowMajor(columns, t.Rows, threads, scratch)
 	b.w, b.unit = fixedPoint(t.W)
 	return b
 }
 
 // binColumns learns at most limit bins for each of t's fields and gives, field
 // by field, the bins of its rows.
-func binColumns(t *features.Table, limit, threads int) ([]field, [][]uint16) {
+func binColumns(t *features.Table, limit, threads int, scratch *features.Scratch) ([]field, [][]uint16) {
 	fields, columns := make([]field, len(t.Codes)), make([][]uint16, len(t.Codes))
 	each(threads, len(t.Codes), func(f int) {
-		columns[f] = make([]uint16, t.Rows)
+		columns[f] = features.Alloc[uint16](scratch, t.Rows)
 		if v := t.Values[f]; v != nil {
 			fields[f] = binNumbers(v, limit, columns[f])
 		} else {
@@ -64,9 +66,9 @@ func binColumns(t *features.Table, limit, threads int) ([]field, [][]uint16) {
 }
 
 // rowMajor puts columns side by side, row after row.
-func rowMajor(columns [][]uint16, rows, threads int) []uint16 {
+func rowMajor(columns [][]uint16, rows, threads int, scratch *features.Scratch) []uint16 {
 	stride := len(columns)
-	data := make([]uint16, rows*stride)
+	data := features.Alloc[uint16](scratch, rows*stride)
 	const block = 4096
 	each(threads, (rows+block-1)/block, func(k int) {
 		lo, hi := k*block, min((k+1)*block, rows)

@@ -15,7 +15,7 @@ func fit(ctx context.Context, algo string, t *features.Table, p params, progress
 	if err := check(algo, t); err != nil {
 		return nil, err
 	}
-	b := bin(t, p.threads)
+	b := bin(t, p.threads, p.scratch)
 	parts := make([]*Model, p.trees)
 	across, within := 1, p.threads
 	if p.trees >= p.threads {
@@ -63,7 +63,7 @@ func (g *grower) sample(seed uint64) {
 	n := g.b.rows
 	g.es = g.es[:0]
 	if cap(g.es) < n {
-		g.es = make([]entry, 0, n)
+		g.es = features.Alloc[entry](g.p.scratch, n)[:0]
 	}
 	want := min(max(int(float64(n)*g.p.rowShare+.5), 1), n)
 	r := rng(seed)

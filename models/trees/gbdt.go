@@ -29,6 +29,7 @@ type boostParams struct {
 	validShare                    float64
 	seed                          uint64
 	threads                       int
+	scratch                       *features.Scratch
 
 	minCurve float64 // curvature (the second derivative of the loss) that a leaf needs
 	minGroup int     // rows that a category needs in a node to stand alone
@@ -43,7 +44,7 @@ func resolveBoosted(o models.Options) (boostParams, error) {
 		l2: orPtr(o.L2, 5), rate: orPtr(o.LearnRate, .1), catSmooth: orPtr(o.CatSmooth, 10),
 		rowShare: orPtr(o.RowShare, 1), colShare: orPtr(o.ColShare, 1),
 		earlyStop: orPtr(o.EarlyStop, 0), validShare: orPtr(o.ValidShare, .1),
-		seed: o.Seed, threads: or(o.Threads, runtime.GOMAXPROCS(0)),
+		seed: o.Seed, threads: or(o.Threads, runtime.GOMAXPROCS(0)), scratch: o.Scratch,
 		minCurve: 1e-3, minGroup: 20, catL2: 10, perGroup: .5, wide: 1 << 16,
 	}
 	var faults []string

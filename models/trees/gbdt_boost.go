@@ -40,12 +40,12 @@ func newBooster(ctx context.Context, t *features.Table, p boostParams) (*booster
 	if t.Rows > math.MaxInt32 {
 		return nil, fmt.Errorf("gbdt: %d rows: want at most %d", t.Rows, math.MaxInt32)
 	}
-	g, err := newGrid(t, p.threads)
+	g, err := newGrid(t, p.threads, p.scratch)
 	if err != nil {
 		return nil, fmt.Errorf("gbdt: %w", err)
 	}
 	b := &booster{
-		ctx: ctx, p: p, g: g, y: t.Y, w: t.W, score: make([]float64, t.Rows),
+		ctx: ctx, p: p, g: g, y: t.Y, w: t.W, score: features.Alloc[float64](p.scratch, t.Rows),
 		active: make([]bool, len(g.fields)), seekers: make(chan *seeker, p.threads),
 	}
 	for range p.threads {
@@ -128,7 +128,7 @@ func (b *booster) start(fit []int32) (base float64, err error) {
 		b.score[i] = base
 	}
 	b.units = firstUnits(b.y, b.w, sigmoid(base))
-	b.es, b.spare = make([]quant, len(fit)), make([]quant, len(fit))
+	b.es, b.spare = features.Alloc[quant](b.p.scratch, len(fit)), features.Alloc[quant](b.p.scratch, len(fit))
 	return base, nil
 }
 

@@ -42,7 +42,7 @@ type grid struct {
 
 // newGrid learns the bins of t's fields and puts its rows in them. Where all
 // fields have more than maxIDs bins, each has fewer.
-func newGrid(t *features.Table, threads int) (*grid, error) {
+func newGrid(t *features.Table, threads int, scratch *features.Scratch) (*grid, error) {
 	limit := maxBins
 	for limit > 1 && estimate(t, limit) > maxIDs {
 		limit /= 2
@@ -52,7 +52,7 @@ func newGrid(t *features.Table, threads int) (*grid, error) {
 	}
 	g := &grid{rows: t.Rows}
 	var bins [][]uint16
-	g.fields, bins = binColumns(t, limit, threads)
+	g.fields, bins = binColumns(t, limit, threads, scratch)
 	g.bundle()
 	g.columns = make([][]uint16, len(g.bundles))
 	each(threads, len(g.bundles), func(k int) {
@@ -69,7 +69,7 @@ func newGrid(t *features.Table, threads int) (*grid, error) {
 		}
 		g.columns[k] = column
 	})
-	g.data = rowMajor(g.columns, t.Rows, threads)
+	g.data = rowMajor(g.columns, t.Rows, threads, scratch)
 	return g, nil
 }
 

@@ -118,7 +118,7 @@ func TestBoostHistograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, bins := binColumns(tab, maxBins, 1)
+	_, bins := binColumns(tab, maxBins, 1, nil)
 	b.units = firstUnits(tab.Y, tab.W, .2)
 	b.es = make([]quant, tab.Rows)
 	rows := make([]int32, tab.Rows)

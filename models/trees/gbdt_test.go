@@ -303,7 +303,7 @@ func TestBoostManyFields(t *testing.T) {
 		cols[f] = v
 	}
 	tab := columns(t, y, cols...)
-	g, err := newGrid(tab, 2)
+	g, err := newGrid(tab, 2, nil)
 	if err != nil || g.ids > maxIDs {
 		t.Fatalf("%d ids, error %v: want at most %d", g.ids, err, maxIDs)
 	}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"ctr/features"
 )
 
 // schedule is the order of work. It changes the time that a tree takes, never
@@ -91,7 +93,10 @@ func (g *grower) near(t task, v view) view {
 	}
 	to := &g.copies[level]
 	size := len(es) * v.stride
-	to.data = slices.Grow(to.data[:0], size)[:size]
+	if cap(to.data) < size {
+		to.data = features.Alloc[uint16](g.p.scratch, size+size/4)
+	}
+	to.data = to.data[:size]
 	to.stride, to.rows, to.level = v.stride, len(es), level
 	for i, e := range es {
 		copy(to.data[i*v.stride:(i+1)*v.stride], v.data[e.row()*v.stride:])

@@ -3,6 +3,8 @@ package trees
 import (
 	"context"
 	"slices"
+
+	"ctr/features"
 )
 
 // tree grows a tree on g.es, which it reorders. The subtrees of nodes of at
@@ -35,7 +37,7 @@ func (g *grower) tree(ctx context.Context, seed uint64, inner []*grower) []grown
 // reserve makes room for n entries to be set aside.
 func (g *grower) reserve(n int) {
 	if len(g.spare) < n {
-		g.spare = make([]entry, n)
+		g.spare = features.Alloc[entry](g.p.scratch, n)
 	}
 }
 

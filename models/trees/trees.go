@@ -58,6 +58,7 @@ type params struct {
 	bootstrap                     bool
 	seed                          uint64
 	threads                       int
+	scratch                       *features.Scratch
 
 	minGroup int // rows that a category needs in a node to stand alone
 	// base and perGroup are the price of a split: see searcher.price.
@@ -72,7 +73,7 @@ const maxDepth = 64
 func resolve(algo string, o models.Options) (params, error) {
 	p := params{
 		trees: 1, depth: or(o.Depth, 16), leaves: o.Leaves, minLeaf: or(o.MinLeaf, 20),
-		rowShare: 1, colShare: 1, seed: o.Seed, threads: or(o.Threads, runtime.GOMAXPROCS(0)),
+		rowShare: 1, colShare: 1, seed: o.Seed, threads: or(o.Threads, runtime.GOMAXPROCS(0)), scratch: o.Scratch,
 		minGroup: 20, base: 9, perGroup: 1.5, shrink: 50, schedule: usual,
 	}
 	if algo == "rf" {

@@ -264,7 +264,7 @@ func TestLeaves(t *testing.T) {
 // TestSample: so many rows are drawn as RowShare says, and no others.
 func TestSample(t *testing.T) {
 	tab, _ := synthetic(t, 1000, 1)
-	b := bin(tab, 1)
+	b := bin(tab, 1, nil)
 	f := func(share float64, bootstrap bool, want, most int) {
 		t.Helper()
 		p := plain("rf")
