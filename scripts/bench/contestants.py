@@ -77,8 +77,8 @@ BATCH = [
     peer("scikit-learn lbfgs", "sklearn_lr.py", "100 iterations, its default", l2=L2, solver="lbfgs", max_iter=100, slow=True),
     peer("scikit-learn newton-cg", "sklearn_lr.py", "", l2=L2, solver="newton-cg", max_iter=1000, slow=True),
     ours("ctr lr", *LR, note="default stop"),
-    ours("ctr lr, to 1e-3", *LR, "--tol", "3e-2", note="--tol 3e-2"),
-    ours("ctr lr, to 1e-4", *LR, "--tol", "3e-3", note="--tol 3e-3"),
+    ours("ctr lr, to 1e-3", *LR, "--tol", "1e-2", note="--tol 1e-2"),
+    ours("ctr lr, to 1e-4", *LR, "--tol", "1e-3", note="--tol 1e-3"),
     ours("ctr lr, converged", *LR, "--tol", "1e-7", note="--tol 1e-7: the optimum that gaps are taken from", slow=True),
 ]
 SPARK = [
@@ -98,9 +98,12 @@ TREES_SECTION = [
     LIGHTGBM,
     peer("LightGBM, smoothed", "lightgbm_gbdt.py", "the same, cat_smooth 200, max_cat_threshold 256", "lightgbm", trees=TREES,
          num_leaves=LEAVES, learning_rate=0.1, cat_smooth=200, max_cat_threshold=256),
-    peer("XGBoost", "xgboost_gbdt.py", f"hist, {TREES} x {LEAVES} leaves", "xgboost", trees=TREES, max_leaves=LEAVES, learning_rate=0.1),
-    peer("HistGradientBoosting", "sklearn_trees.py", f"{TREES} x {LEAVES} leaves", kind="hist", max_iter=TREES,
-         max_leaf_nodes=LEAVES, learning_rate=0.1),
+    peer("XGBoost", "xgboost_gbdt.py", f"hist, {TREES} x {LEAVES} leaves, frequency ranks", "xgboost",
+         trees=TREES, max_leaves=LEAVES, learning_rate=0.1),
+    peer("XGBoost, categories", "xgboost_gbdt.py", "the same, 1,000 categories a column, child weight 20", "xgboost", trees=TREES,
+         max_leaves=LEAVES, learning_rate=0.1, cap=1000, max_cat_threshold=256, min_child_weight=20),
+    peer("HistGradientBoosting", "sklearn_trees.py", f"{TREES} x {LEAVES} leaves, 254 categories a column", kind="hist", max_iter=TREES,
+         max_leaf_nodes=LEAVES, learning_rate=0.1, cap=254),
     ours("ctr gbdt", "--algo", "gbdt", "--trees", TREES, "--leaves", LEAVES, "--early-stop", 0, note=f"{TREES} x {LEAVES} leaves"),
 ]
 
@@ -131,7 +134,9 @@ PEERS_REAL = [
     peer("scikit-learn DT", "sklearn_trees.py", "depth 6, leaf 50, p kept in .001 … .999", kind="dt", max_depth=6, min_samples_leaf=50, clip=0.001),
     peer("scikit-learn RF", "sklearn_trees.py", "200 x depth 20, leaf 5", kind="rf", n_estimators=200, max_depth=20, min_samples_leaf=5),
     peer("LightGBM", "lightgbm_gbdt.py", "100 x 31 leaves, rate .05", "lightgbm", trees=100, num_leaves=31, learning_rate=0.05),
-    peer("XGBoost", "xgboost_gbdt.py", "100 x depth 6, rate .1, ranks", "xgboost", trees=100, grow_policy="depthwise", max_depth=6, learning_rate=0.1),
-    peer("HistGradientBoosting", "sklearn_trees.py", "100 x 31 leaves, rate .05", kind="hist", max_iter=100, max_leaf_nodes=31, learning_rate=0.05),
-    peer("libffm", "libffm_ffm.py", "k 4, 3 passes, 1 thread", "libffm", threads=1, nr_iters=3, k=4),
+    peer("LightGBM, smoothed", "lightgbm_gbdt.py", "the same, cat_smooth 50", "lightgbm", trees=100, num_leaves=31, learning_rate=0.05, cat_smooth=50),
+    peer("XGBoost", "xgboost_gbdt.py", "100 x depth 6, rate .1, one-hot", "xgboost", trees=100, onehot="true", grow_policy="depthwise", max_depth=6, learning_rate=0.1),
+    peer("HistGradientBoosting", "sklearn_trees.py", "100 x 31 leaves, rate .05, 254 categories a column", kind="hist", max_iter=100,
+         max_leaf_nodes=31, learning_rate=0.05, cap=254),
+    peer("libffm", "libffm_ffm.py", "k 4, 8 passes, lambda .0001, 1 thread", "libffm", threads=1, nr_iters=8, k=4, **{"lambda": 0.0001}),
 ]
