@@ -24,6 +24,13 @@ func Compare(ctx context.Context, algos []string, baseline string, o TrainOption
 	if err != nil {
 		return nil, err
 	}
+	faults := o.whileReading("want one algorithm, with ctr train")
+	if o.WarmStart != "" {
+		faults = append(faults, "warm-start: want one algorithm, with ctr train")
+	}
+	if len(faults) > 0 {
+		return nil, &OptionError{Faults: faults}
+	}
 	if baseline != "" && baseline != BaselineGolearn {
 		return nil, &OptionError{Faults: []string{fmt.Sprintf("baseline %q: want %s", baseline, BaselineGolearn)}}
 	}

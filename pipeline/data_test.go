@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ctr/models"
+	"ctr/models/linear"
 )
 
 // What a model file says of its data is not trusted: whoever wrote it gets an
@@ -110,6 +111,9 @@ func TestCompareRefuses(t *testing.T) {
 	f(`algorithm "x"`, TrainOptions{}, "", "lr", "x")
 	f(`baseline "y": want golearn`, TrainOptions{}, "y", "lr")
 	f("max-bad -1: want 0 or more", TrainOptions{Input: Input{MaxBad: -1}}, "")
+	f("keep-negatives: want one algorithm", TrainOptions{KeepNegatives: ptr(0.5), Model: models.Options{Solver: linear.SolverFTRL}}, "", "lr")
+	f("window: want one algorithm", TrainOptions{Window: 5, Model: models.Options{Solver: linear.SolverFTRL}}, "", "lr")
+	f("warm-start: want one algorithm", TrainOptions{WarmStart: "m.ctr", Model: models.Options{Solver: linear.SolverFTRL}}, "", "lr")
 	f("test-fraction", TrainOptions{TestFraction: math.Inf(1)}, BaselineGolearn)
 }
 

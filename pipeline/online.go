@@ -335,7 +335,9 @@ func (t *onlineTraining) start() error {
 		return nil
 	}
 	var err error
-	t.learner, err = linear.NewFTRL(t.spec, t.o.Model)
+	if t.learner, err = linear.NewFTRL(t.spec, t.o.Model); err == nil {
+		t.learner.Keep(t.keep)
+	}
 	return err
 }
 

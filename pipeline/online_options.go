@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"ctr/features"
 	"ctr/models"
 	"ctr/models/linear"
 )
@@ -25,7 +26,28 @@ func (o *TrainOptions) onlineFaults() (faults []string) {
 	if o.Window > 0 && !ftrl {
 		faults = append(faults, "window: want --solver ftrl")
 	}
+	if ftrl && o.Rows > 0 {
+		faults = append(faults, o.whileReading("want all rows, without --rows")...)
+	}
 	return append(faults, o.warmFaults(ftrl)...)
+}
+
+// whileReading reports settings that mean something only where a model is
+// learned while rows are read, not from a table of them.
+func (o *TrainOptions) whileReading(want string) (faults []string) {
+	for _, s := range []struct {
+		flag string
+		set  bool
+	}{
+		{"keep-negatives", o.KeepNegatives != nil},
+		{"window", o.Window > 0},
+		{"lock-free", o.Model.LockFree && o.Algo == linear.Algo},
+	} {
+		if s.set {
+			faults = append(faults, s.flag+": "+want)
+		}
+	}
+	return faults
 }
 
 // onlineOnly reports settings that logistic regression reads only where it
@@ -63,7 +85,8 @@ func (o *TrainOptions) warmFaults(ftrl bool) (faults []string) {
 	if o.Rows > 0 {
 		faults = append(faults, "warm-start: want all rows, without --rows")
 	}
-	if len(o.Include)+len(o.Exclude)+len(o.Crosses)+len(o.CrossPairs)+o.AutoCross > 0 || o.Preset != "" || o.Bins > 0 {
+	if len(o.Include)+len(o.Exclude)+len(o.Crosses)+len(o.CrossPairs)+len(o.History)+o.AutoCross > 0 ||
+		o.Preset != "" || o.Bins > 0 || o.NumbersAsValues {
 		faults = append(faults, "warm-start: the features are those of the model: want no others")
 	}
 	return faults
@@ -89,6 +112,14 @@ func (o *TrainOptions) openWarm() error {
 	}
 	if o.Bits != 0 && o.Bits != a.Spec.Bits {
 		return &OptionError{Faults: []string{fmt.Sprintf("bits %d: the model has %d", o.Bits, a.Spec.Bits)}}
+	}
+	if w := a.Spec.Schema.Find(features.Weight); o.Weight != "" && o.Weight != w {
+		if w == "" {
+			w = "without weights"
+		} else {
+			w = "with " + w
+		}
+		return &OptionError{Faults: []string{fmt.Sprintf("weight %s: the model was trained %s", o.Weight, w)}}
 	}
 	was := &a.Options
 	if o.Model.Alpha == nil {

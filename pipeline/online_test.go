@@ -147,9 +147,37 @@ func TestOnlineWarmStart(t *testing.T) {
 	}
 	f("want --solver ftrl", func(o *TrainOptions) { o.Model.Solver = "" })
 	f("the features are those of the model", func(o *TrainOptions) { o.Crosses = [][]string{{"C14", "C15"}} })
+	f("the features are those of the model", func(o *TrainOptions) { o.History = []string{"device_id"} })
+	f("the features are those of the model", func(o *TrainOptions) { o.NumbersAsValues = true })
+	f("weight C15: the model was trained without weights", func(o *TrainOptions) { o.Weight = "C15" })
 	f("bits 12: the model has 16", func(o *TrainOptions) { o.Bits = 12 })
 	f("without --rows", func(o *TrainOptions) { o.Rows = 5 })
 	f("no such file", func(o *TrainOptions) { o.WarmStart = "none.ctr" })
+}
+
+// A model of one share of the rows without a click goes on with another share
+// at the right level: fewer of them make the odds that it learns larger, not
+// those that it predicts.
+func TestOnlineWarmStartKeeps(t *testing.T) {
+	dir := t.TempDir()
+	path := synthetic(t, dir, "rows.csv", 8000, 5)
+	begin := func(was, keep float64) float64 {
+		o := onlineOptions(path)
+		o.Split, o.Out, o.KeepNegatives = "none", filepath.Join(dir, "m.ctr"), &was
+		train(t, o)
+		o.WarmStart, o.Bits, o.KeepNegatives, o.Out = o.Out, 0, &keep, ""
+		o.Files = []string{synthetic(t, dir, "few.csv", 300, 6)}
+		return train(t, o).Train.CalibrationRatio
+	}
+	f := func(was, keep float64) {
+		t.Helper()
+		if c := begin(was, keep); !(c > 0.75 && c < 1.3) {
+			t.Errorf("from %v to %v: predictions begin at %v of the clicks", was, keep, c)
+		}
+	}
+	f(1, 0.1)
+	f(0.1, 1)
+	f(0.1, 0.1)
 }
 
 // Probabilities stay true where most rows without a click were left out.
@@ -256,6 +284,10 @@ func TestOnlineRefuses(t *testing.T) {
 	f("keep-negatives: want a share", func(o *TrainOptions) { o.KeepNegatives = ptr(1.5) })
 	f("keep-negatives: want --solver ftrl", func(o *TrainOptions) { o.KeepNegatives, o.Model.Solver = ptr(0.5), "" })
 	f("window: want --solver ftrl", func(o *TrainOptions) { o.Window, o.Model.Solver = 5, "" })
+	f("keep-negatives: want all rows, without --rows", func(o *TrainOptions) { o.KeepNegatives, o.Rows = ptr(0.5), 100 })
+	f("window: want all rows, without --rows", func(o *TrainOptions) { o.Window, o.Rows = 5, 100 })
+	f("lock-free: want all rows, without --rows", func(o *TrainOptions) { o.Model.LockFree, o.Rows = true, 100 })
+	f("solver ftrl: want newton or lbfgs", func(o *TrainOptions) { o.Algo = "gbdt-lr" })
 	f("want 2 or more", func(o *TrainOptions) { o.Since, o.Until, o.Split = "14102100", "14102101", "time" })
 	f("no rows between since and until", func(o *TrainOptions) { o.Since, o.Split = "20010100", "none" })
 	f("columns [nope]", func(o *TrainOptions) { o.Include = []string{"nope"} })

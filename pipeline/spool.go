@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"io"
 	"os"
 )
@@ -20,10 +21,8 @@ func spoolStdin(sources []source) (remove func(), err error) {
 			return remove, err
 		}
 		remove = func() { _ = os.Remove(f.Name()) }
-		if _, err = io.Copy(f, s.stdin); err == nil {
-			err = f.Close()
-		}
-		if err != nil {
+		_, err = io.Copy(f, s.stdin)
+		if err = errors.Join(err, f.Close()); err != nil { // closed, or it could not be removed everywhere
 			remove()
 			return func() {}, named(s.name, err)
 		}

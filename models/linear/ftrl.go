@@ -116,6 +116,9 @@ type FTRL struct {
 	bias  slot // of the intercept, which has no penalty
 	k     coefficients
 	still []int // slots that must weigh nothing: code 0 of dictionaries
+	// moved is by how much a warm start's intercept was moved for the share of
+	// rows without a click that it had learned from: that share's logarithm.
+	moved float64
 }
 
 // coefficients are what the settings are in the kernel.
@@ -194,8 +197,20 @@ func (l *FTRL) resume(m models.Model) error {
 			l.table[at] = slot{w, q}
 		}
 	}
-	l.bias = s.bias
+	l.bias, l.moved = s.bias, from.bias-float64(s.bias.v)
 	return nil
+}
+
+// Keep says that the rows to come are this share (above 0, at most 1) of those
+// without a click, and all with one. The intercept of a model that a warm start
+// goes on from is moved there, if its share was another: a model that had seen
+// a tenth begins at odds ten times too large for all. What was learned with the
+// same share goes on with the same bits.
+func (l *FTRL) Keep(share float64) {
+	if to := math.Log(share); math.Abs(to-l.moved) > 1e-6 {
+		l.bias.v += float32(l.moved - to)
+		l.moved = to
+	}
 }
 
 // weight gives the weight of a slot.

@@ -53,6 +53,9 @@ func init() {
 // RowShare, ColShare, CatSmooth and LearnRate as gbdt does, and L2 (default
 // 30), L1, Solver (not ftrl), MaxIter and Tol as lr does; Seed and Threads.
 func Train(ctx context.Context, t *features.Table, o models.Options, progress models.Progress) (models.Model, error) {
+	if o.Solver == linear.SolverFTRL {
+		return nil, &models.SettingError{Algo: Algo, Faults: []string{"solver ftrl: want newton or lbfgs"}}
+	}
 	m, err := fit(ctx, t, o, progress)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Algo, err)
