@@ -262,7 +262,7 @@ func putSpec(f *File, s *features.Spec) error {
 		if err := f.PutU8(bytesName, nil, values); err != nil {
 			return err
 		}
-		if len(values) > math.MaxUint32 {
+		if uint64(len(values)) > math.MaxUint32 {
 			err = f.PutU64(offsetsName, nil, offsets)
 		} else {
 			short := make([]uint32, len(offsets))

@@ -106,6 +106,7 @@ func (o *TrainOptions) readTwice() (remove func(), err error) {
 	if err != nil {
 		return func() {}, err
 	}
+	defer closeCaches(sources)
 	for i := range sources {
 		if sources[i].path == "" {
 			continue

@@ -356,3 +356,32 @@ func TestPrepareRefuses(t *testing.T) {
 		t.Errorf("left %v, %v: want three files", left, err)
 	}
 }
+
+// Training gives up every cache that it opened, whether it ends well or not.
+func TestTrainGivesCachesUp(t *testing.T) {
+	mapped := func() (n int) {
+		text, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Skip("this system has no list of mapped files")
+		}
+		return strings.Count(string(text), "rows.ctrd")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "rows.ctrd")
+	if _, err := Prepare(context.Background(), PrepareOptions{Input: Input{Files: []string{synthetic(t, dir, "rows.csv", 3000, 5)}}, Out: path}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := func(out string, files ...string) {
+		t.Helper()
+		o := TrainOptions{Algo: "dt", AutoCross: 1, Out: out, Input: Input{Files: files}}
+		_, err := Train(context.Background(), o, nil)
+		if n := mapped(); n > 0 {
+			t.Errorf("%d mapped files left after %v", n, err)
+		}
+	}
+	f(filepath.Join(dir, "m.ctr"), path)
+	f(path, path)
+	f(dir, path)
+	f("", path, filepath.Join(dir, "none.csv"))
+	f("", path, filepath.Join(dir, "none"), path)
+}

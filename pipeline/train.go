@@ -188,11 +188,16 @@ func (o *TrainOptions) trainSources(ctx context.Context, obs Observer) ([]source
 		sources = []source{{name: "synthetic rows", synth: &SynthSource{Rows: BuiltinRows, Seed: BuiltinSeed}}}
 	}
 	if o.Out != "" {
-		if err := cmp.Or(notRead(o.Out, sources), writable(o.Out)); err != nil {
-			return nil, err
-		}
+		err = cmp.Or(notRead(o.Out, sources), writable(o.Out))
 	}
-	return sources, o.cached(ctx, sources, obs)
+	if err == nil {
+		err = o.cached(ctx, sources, obs)
+	}
+	if err != nil {
+		closeCaches(sources)
+		return nil, err
+	}
+	return sources, nil
 }
 
 // split decides how to divide, telling why where it was not said.

@@ -200,7 +200,7 @@ func textsFrom[O int32 | int64](off []O, text []byte, null func(i int) bool) (ve
 		}
 		last = o
 	}
-	if len(text) < 1<<32 && plain {
+	if uint64(len(text)) < 1<<32 && plain {
 		t := &texts{text, make([]uint32, len(off))}
 		for i, o := range off {
 			t.off[i] = uint32(o - first)

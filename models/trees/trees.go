@@ -127,7 +127,7 @@ func check(algo string, t *features.Table) error {
 	switch {
 	case t.Rows < 1:
 		return fmt.Errorf("%s: no rows: want 1 or more", algo)
-	case t.Rows >= math.MaxUint32:
+	case uint64(t.Rows) >= math.MaxUint32:
 		return fmt.Errorf("%s: %d rows: want fewer than %d", algo, t.Rows, uint32(math.MaxUint32))
 	case len(t.Codes) > math.MaxUint16:
 		return fmt.Errorf("%s: %d fields: want at most %d", algo, len(t.Codes), math.MaxUint16)
