@@ -1,6 +1,7 @@
 package linear
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -115,6 +116,7 @@ type FTRL struct {
 	table []slot
 	bias  slot // of the intercept, which has no penalty
 	k     coefficients
+	pool  *pool
 	still []int // slots that must weigh nothing: code 0 of dictionaries
 	// moved is by how much a warm start's intercept was moved for the share of
 	// rows without a click that it had learned from: that share's logarithm.
@@ -141,7 +143,7 @@ func NewFTRL(spec *features.Spec, o models.Options) (*FTRL, error) {
 		}
 	}
 	_, total := spec.Offsets()
-	l := &FTRL{opts: opts, spec: spec, table: hugeSlots(total)}
+	l := &FTRL{opts: opts, spec: spec, table: features.Huge[slot](total), pool: newPool(context.Background(), o.Threads)}
 	l.k = coefficients{
 		alpha: float32(opts.Alpha), l1: float32(opts.L1), perAlpha: float32(1 / opts.Alpha),
 		base: float32(opts.Beta + opts.Alpha*opts.L2), biasBase: float32(opts.Beta),
@@ -247,32 +249,10 @@ func (l *FTRL) Model(keepNegatives float64, report Report) (*Model, error) {
 			l.table[at].q = stillRoot
 		}
 	}()
-	weights := make([]float64, len(l.table))
-	on := &online{bias: l.bias}
-	n := 0
-	for _, s := range l.table {
-		if s != (slot{}) {
-			n++
-		}
-	}
-	on.index, on.q = make([]uint32, 0, n), make([]float32, 0, n)
-	keepV := l.k.l1 > 0 || l.k.admit > 0 // else v is the weight
-	if keepV {
-		on.v = make([]float32, 0, n)
-	}
-	for i, s := range l.table {
-		if s == (slot{}) {
-			continue
-		}
-		w := float64(l.k.weight(s))
-		if !(math.Abs(w)+float64(s.q) < math.Inf(1)) {
-			return nil, fmt.Errorf("lr: weight %d is not finite: want a smaller alpha or smaller row weights", i)
-		}
-		weights[i] = w
-		on.index, on.q = append(on.index, uint32(i)), append(on.q, s.q)
-		if keepV {
-			on.v = append(on.v, s.v)
-		}
+	weights := features.Huge[float64](len(l.table))
+	on, err := l.gather(weights)
+	if err != nil {
+		return nil, err
 	}
 	bias := float64(l.bias.v) + math.Log(keepNegatives)
 	if !(math.Abs(bias)+float64(l.bias.q) < math.Inf(1)) {
@@ -281,4 +261,53 @@ func (l *FTRL) Model(keepNegatives float64, report Report) (*Model, error) {
 	m := newModel(l.spec, weights, bias, report)
 	m.online = on
 	return m, nil
+}
+
+// gatherBlock is how many slots one thread looks at before the next ones.
+const gatherBlock = 1 << 16
+
+// gather sets the weights of the slots that were hit, and gives their state.
+func (l *FTRL) gather(weights []float64) (*online, error) {
+	starts := make([]int, (len(l.table)+gatherBlock-1)/gatherBlock+1)
+	l.pool.blocks(len(l.table), gatherBlock, func(lo, hi int) {
+		n := 0
+		for _, s := range l.table[lo:hi] {
+			if s != (slot{}) {
+				n++
+			}
+		}
+		starts[lo/gatherBlock+1] = n
+	})
+	for i := range len(starts) - 1 {
+		starts[i+1] += starts[i]
+	}
+	n := starts[len(starts)-1]
+	on := &online{bias: l.bias, index: make([]uint32, n), q: make([]float32, n)}
+	if l.k.l1 > 0 || l.k.admit > 0 { // else v is the weight
+		on.v = make([]float32, n)
+	}
+	faults := make([]error, len(starts))
+	l.pool.blocks(len(l.table), gatherBlock, func(lo, hi int) {
+		at := starts[lo/gatherBlock]
+		for i, s := range l.table[lo:hi] {
+			if s == (slot{}) {
+				continue
+			}
+			w := float64(l.k.weight(s))
+			if !(math.Abs(w)+float64(s.q) < math.Inf(1)) {
+				faults[lo/gatherBlock] = fmt.Errorf("lr: weight %d is not finite: want a smaller alpha or smaller row weights", lo+i)
+			}
+			weights[lo+i], on.index[at], on.q[at] = w, uint32(lo+i), s.q
+			if on.v != nil {
+				on.v[at] = s.v
+			}
+			at++
+		}
+	})
+	for _, err := range faults {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return on, nil
 }
