@@ -94,7 +94,7 @@ func (r *rowReader) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	threads := r.in.threads()
-	free := make(chan *job, 2*threads+2)
+	free := make(chan *job, 4*threads+4)
 	for range cap(free) {
 		free <- &job{done: make(chan struct{}, 1)}
 	}
