@@ -40,7 +40,7 @@ class Dataset:
         train, test = self.train.with_suffix(".vw"), self.test.with_suffix(".vw")
         for source, target in ((self.test, test), (self.train, train)):
             seconds = target.with_suffix(".vw-seconds")
-            if not target.exists():
+            if not (target.exists() and seconds.exists()):
                 began = time.monotonic()
                 write_vw(source, target)
                 seconds.write_text(str(time.monotonic() - began))
