@@ -100,6 +100,9 @@ func sizeFlag(p *int64, name, usage string) cli.Flag {
 		}
 		return n << shift, nil
 	}, func(n int64) string {
+		if n == 0 {
+			return "" // not set
+		}
 		for i := len(units); i > 0; i-- {
 			if size := int64(1) << (10 * i); n >= size && n%size == 0 {
 				return strconv.FormatInt(n/size, 10) + units[i-1:i]

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -82,6 +83,11 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 // prepareTrain checks what flags alone cannot and hands the seed and the
 // threads down to the algorithm.
 func prepareTrain(o *pipeline.TrainOptions) error {
+	if o.ScratchDir != "" {
+		if info, err := os.Stat(o.ScratchDir); err != nil || !info.IsDir() {
+			return usagef("--scratch %q: want a folder", o.ScratchDir)
+		}
+	}
 	if o.Split == "none" || o.TestFraction > 0 && o.TestFraction < 1 {
 		o.Model.Seed, o.Model.Threads = o.Seed, o.Threads
 		return nil

@@ -11,6 +11,14 @@ import (
 // dictionaries, the model, and what the garbage collector has not found yet.
 const scratchShare = 0.25
 
+// scratchFaults reports limits of memory that can't be.
+func (o *TrainOptions) scratchFaults() []string {
+	if o.Memory < 0 {
+		return []string{fmt.Sprintf("memory %d: want 1 or more bytes, or 0 for no limit", o.Memory)}
+	}
+	return nil
+}
+
 // openScratch makes room for arrays of rows, as o says. What it gives closes
 // it, and tells where files could not be had.
 func (o *TrainOptions) openScratch(obs Observer) (done func()) {

@@ -103,16 +103,13 @@ func (o *TrainOptions) validate() (faults []string) {
 	if !(o.TestFraction >= 0 && o.TestFraction < 1) {
 		faults = append(faults, fmt.Sprintf("test-fraction %v: want above 0 and below 1", o.TestFraction))
 	}
-	if o.Memory < 0 {
-		faults = append(faults, fmt.Sprintf("memory %d: want 1 or more bytes, or 0 for no limit", o.Memory))
-	}
 	if !(o.CostFP >= 0 && o.CostFN >= 0) {
 		faults = append(faults, fmt.Sprintf("costs %v and %v: want 0 or more", o.CostFP, o.CostFN))
 	}
 	if o.HistoryBits != 0 && len(o.History) == 0 {
 		faults = append(faults, "history-bits: want --history")
 	}
-	faults = append(faults, append(o.onlineFaults(), o.crossFaults()...)...)
+	faults = append(append(append(faults, o.scratchFaults()...), o.onlineFaults()...), o.crossFaults()...)
 	if _, _, err := parseThreshold(o.Threshold); err != nil {
 		faults = append(faults, err.Error())
 	}
