@@ -154,7 +154,7 @@ func TestFixtures(t *testing.T) {
 			}
 		}
 	}
-	f("rows*.parquet", "rows.csv", 7, 8)
+	f("rows*.parquet", "rows.csv", 8, 8)
 	f("rows*.arrow*", "rows.csv", 2, 24)
 	f("rows*.feather", "rows.csv", 1, 24)
 	f("types*.parquet", "types.csv", 2, 27)

@@ -260,6 +260,9 @@ func (f *parquetFile) open() error {
 	g := &f.meta.RowGroups[f.group]
 	f.group++
 	f.chunks = f.chunks[:0]
+	if g.NumRows == 0 {
+		return nil // as an empty table has: writers give its columns any place
+	}
 	var end int64
 	for _, i := range f.wanted {
 		col := &f.cols[i]

@@ -46,6 +46,10 @@ def parquets(t):
     write("rows-plain.parquet", use_dictionary=False, compression="none")
     write("rows-v2-zstd.parquet", data_page_version="2.0", compression="zstd")
     write("rows-groups-gzip.parquet", table=t.select(t.column_names[:8]), row_group_size=17, compression="gzip")
+    few = t.select(t.column_names[:8])
+    with pq.ParquetWriter(OUT / "rows-empty-groups.parquet", few.schema, store_schema=False, write_statistics=False) as w:
+        for part in few[:0], few[:31], few[:0], few[31:], few[:0]:
+            w.write_table(part)
     write("rows-lz4.parquet", compression="lz4", write_page_checksum=True)
     write("rows-delta.parquet", use_dictionary=False, compression="snappy",
           column_encoding={**{n: "DELTA_BINARY_PACKED" for n in INTS},
