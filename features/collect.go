@@ -73,7 +73,7 @@ func NewCollector(plan *Plan, layout Layout, o CollectOptions) (*Collector, erro
 
 // Worker gives a worker, to be used by one goroutine.
 func (c *Collector) Worker() *CollectWorker {
-	w := &CollectWorker{c: c, set: &codeSet{values: make([]valueSet, len(c.enc.ops))}, cached: map[*Cache]*codeSet{}, tidied: math.MaxUint64}
+	w := &CollectWorker{c: c, set: &codeSet{values: make([]valueSet, len(c.enc.ops))}, cached: map[*Cache]*codeSet{}, tidied: math.MaxUint64, first: c.opts.Head}
 	for i := range w.set.values {
 		if !c.final(i) {
 			w.set.values[i] = newInterner()
@@ -90,8 +90,11 @@ func (c *Collector) final(f int) bool {
 	return c.enc.ops[f].field.Type == Hash && !c.plan.caps[f]
 }
 
+// Head sets CollectOptions.Head for the blocks that w is given from now on.
+func (w *CollectWorker) Head(rows int64) { w.first = rows }
+
 // beyond reports whether a row of a source is not among those to be kept.
-func (c *Collector) beyond(row int64) bool { return c.opts.Head != 0 && row >= c.opts.Head }
+func (w *CollectWorker) beyond(row int64) bool { return w.first != 0 && row >= w.first }
 
 // Keys gives what reads the keys of a block before State.Count; nil where the
 // plan has no history fields, and else every block must go through a State,
@@ -117,6 +120,7 @@ type CollectWorker struct {
 	codes  []uint32 // of a column, before they are packed
 	block  Block    // of a row of a cache that is looked at as text
 
+	first   int64 // CollectOptions.Head
 	tallies tallies
 	tidied  uint64 // the bound when tidy last dropped rows
 }
@@ -238,7 +242,7 @@ func (w *CollectWorker) heads(b *Block, ch *chunk, bad func(int, error)) (good i
 			continue
 		}
 		good++
-		if !ok || w.c.beyond(b.First+int64(i)) || !w.sampled(ch, RowKey{ch.file, b.First + int64(i)}, h) {
+		if !ok || w.beyond(b.First+int64(i)) || !w.sampled(ch, RowKey{ch.file, b.First + int64(i)}, h) {
 			continue
 		}
 		ch.rows, ch.y = append(ch.rows, int32(i)), append(ch.y, uint8(y))

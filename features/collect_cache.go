@@ -126,7 +126,7 @@ func (w *CollectWorker) addCached(b *Block, file int, bad func(int, error)) bool
 	}
 	ch := &chunk{set: w.cacheSet(cc), file: file, first: b.First}
 	heads := cc.heads.chunk(r.k)
-	all := w.c.opts.Since == nil && w.c.opts.Until == nil && w.c.opts.Head == 0 && w.c.kept == nil && cc.heads.faultless(r.k)
+	all := w.c.opts.Since == nil && w.c.opts.Until == nil && w.first == 0 && w.c.kept == nil && cc.heads.faultless(r.k)
 	if all {
 		w.c.read.Add(int64(r.hi - r.lo))
 	} else {
@@ -206,7 +206,7 @@ func (w *CollectWorker) cachedHeads(b *Block, heads *chunkHeads, ch *chunk, bad 
 			continue
 		}
 		good++
-		if wanted && !w.c.beyond(b.First+int64(i-r.lo)) && w.sampled(ch, RowKey{ch.file, b.First + int64(i-r.lo)}, h) {
+		if wanted && !w.beyond(b.First+int64(i-r.lo)) && w.sampled(ch, RowKey{ch.file, b.First + int64(i-r.lo)}, h) {
 			ch.rows = append(ch.rows, int32(i-r.lo))
 		}
 	}

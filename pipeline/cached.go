@@ -109,7 +109,7 @@ func (r *rowReader) readCached(ctx context.Context, file int, free chan *job, to
 				return ctx.Err()
 			}
 			s.cache.ReadRows(&j.block, s.name, k, lo, min(lo+step, rows), open.reads)
-			j.file, j.open, j.bad, j.err = file, open, j.bad[:0], nil
+			j.file, j.open, j.before, j.bad, j.err = file, open, r.rows, j.bad[:0], nil
 			send(j)
 			done += int64(min(step, rows-lo))
 			progress(int64(float64(was.Bytes) * float64(done) / float64(was.Rows)))
@@ -118,6 +118,7 @@ func (r *rowReader) readCached(ctx context.Context, file int, free chan *job, to
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	r.rows += was.Rows
 	r.marks = append(r.marks, FileMark{Bytes: was.Bytes, XXH64: hex64(was.XXH64)})
 	return nil
 }

@@ -256,6 +256,8 @@ type rowSource interface {
 	// io.EOF.
 	Sum64() uint64
 	Bytes() int64
+	// Rows is the number of rows that Next has given.
+	Rows() int64
 }
 
 // rows begins to read s, in whatever form its rows are.

@@ -205,7 +205,7 @@ func (t *onlineTraining) decide(op *opened, name string) error {
 	return err
 }
 
-// scoutRows is how many rows, of the first file, the quantiles of numbers are
+// scoutRows is how many rows the quantiles of numbers are
 // taken from.
 const scoutRows = 200_000
 
@@ -229,7 +229,7 @@ func (t *onlineTraining) scout(ctx context.Context) error {
 	}
 	hours := newHourCount(t.c)
 	r := t.reading(func() func(*job) { return hours.worker(t.c) }, func(j *job) error {
-		if !byTime && (j.file > 0 || j.block.First+int64(j.block.Len()) >= scoutRows) {
+		if !byTime && j.before+j.block.First+int64(j.block.Len()) >= scoutRows {
 			return errEnough
 		}
 		return nil

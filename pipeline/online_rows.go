@@ -41,7 +41,8 @@ func (h *hourCount) worker(c *collecting) func(*job) {
 	}
 	return func(j *job) {
 		h.count(j, c, counts)
-		if collect != nil && j.file == 0 && j.block.First < scoutRows {
+		if collect != nil && j.before+j.block.First < scoutRows {
+			collect.Head(scoutRows - j.before)
 			collect.Add(&j.block, j.file, j.fail)
 		}
 	}

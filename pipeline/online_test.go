@@ -293,3 +293,31 @@ func TestOnlineRefuses(t *testing.T) {
 	f("columns [nope]", func(o *TrainOptions) { o.Include = []string{"nope"} })
 	f("no column nope", func(o *TrainOptions) { o.Weight = "nope" })
 }
+
+// The bins of numbers come from the first rows of all files together: how the
+// rows are divided into files does not show.
+func TestOnlineBinsOfFiles(t *testing.T) {
+	dir := t.TempDir()
+	all := synthetic(t, dir, "all.csv", 6000, 5)
+	text, err := os.ReadFile(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	var parts []string
+	for i, cut := range [][2]int{{1, 40}, {40, 2000}, {2000, len(lines)}} {
+		p := filepath.Join(dir, fmt.Sprintf("part%d.csv", i))
+		if err := os.WriteFile(p, []byte(lines[0]+strings.Join(lines[cut[0]:cut[1]], "")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, p)
+	}
+	run := func(files ...string) []float64 {
+		o := onlineOptions("")
+		o.Files, o.Split, o.History = files, "none", []string{"device_id", "device_ip+device_model"}
+		return weightsOf(t, train(t, o).Artifact.Model)
+	}
+	if !slices.Equal(run(all), run(parts...)) {
+		t.Error("the same rows in three files give another model")
+	}
+}

@@ -24,6 +24,8 @@ type job struct {
 	bad   []error // of rows that were passed over
 	err   error   // that ends the reading
 	seq   int64   // 0 for the first block of all
+	// before is the number of rows in the sources before this one.
+	before int64
 	// history is the reader's
 	history *historyPass
 	done    chan struct{}
@@ -75,6 +77,8 @@ type rowReader struct {
 	coded, chunks bool
 	// emit, where not nil, is called for each block in order.
 	emit func(j *job) error
+
+	rows int64 // in the sources that have been read
 
 	// What is known afterwards.
 	marks []FileMark
@@ -257,13 +261,14 @@ func (r *rowReader) readOne(ctx context.Context, file int, s *stream, free chan 
 			}
 			return err
 		}
-		j.file, j.open, j.bad, j.err = file, open, j.bad[:0], nil
+		j.file, j.open, j.before, j.bad, j.err = file, open, r.rows, j.bad[:0], nil
 		send(j)
 		progress()
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	r.rows += rd.Rows()
 	r.marks = append(r.marks, FileMark{Bytes: rd.Bytes(), XXH64: hex64(rd.Sum64())})
 	return nil
 }
