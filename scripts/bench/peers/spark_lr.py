@@ -37,9 +37,9 @@ features = Pipeline(stages=[
 ]).fit(rows)
 train = features.transform(rows).select("label", "features").repartition(os.cpu_count()).cache()
 n = train.count()
-# Spark minimises the mean loss: its penalty is ours by the number of rows. Its
-# blocks of rows cost a pass over all columns each: one of block_mb MB instead
-# of 1 MB is what makes it end with 750,000 columns.
+# Spark minimises the mean loss: its penalty is ours by the number of rows. A
+# block of rows may carry an array of all columns, so large blocks should cost
+# less than its 1 MB with 750,000 columns; block_mb=0 is its own choice.
 model = LogisticRegression(
     maxIter=SETTINGS["max_iter"], regParam=SETTINGS["l2"] / n, elasticNetParam=0.0, standardization=False,
     maxBlockSizeInMB=SETTINGS["block_mb"], tol=SETTINGS["tol"],
