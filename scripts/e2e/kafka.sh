@@ -28,8 +28,10 @@ fetch() {
   cp "$HERE/kafka-pom.xml" "$KHOME/pom.xml"
   local i
   for i in 1 2 3; do
+    # Not to standard output, which is the broker's address: mvn ends with the
+    # codes that reset a terminal's colours, even so.
     mvn -B -q -f "$KHOME/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
-        -DoutputDirectory="$KHOME/libs" && { touch "$KHOME/libs/.ok"; return 0; }
+        -DoutputDirectory="$KHOME/libs" >&2 && { touch "$KHOME/libs/.ok"; return 0; }
     sleep $((i*5))
   done
   return 1
