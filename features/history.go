@@ -206,7 +206,7 @@ func valueKey(data []byte, s, e uint32) (key uint64, size uint32) {
 // made with it: it must not change.
 func joinKey(h, value uint64, size uint32) uint64 {
 	hi, lo := bits.Mul64(value^0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93+uint64(size)<<1)
-	return mix64(h ^ hi ^ lo)
+	return Mix64(h ^ hi ^ lo)
 }
 
 // noPast is said of rows that were not given to State.Count.

@@ -29,10 +29,13 @@ type RowKey struct {
 // hash gives 64 random bits for a row: splitmix64 (Steele, Lea & Flood 2014)
 // over seed, file and row.
 func (k RowKey) hash(seed uint64) uint64 {
-	return mix64(mix64(mix64(seed+0x9E3779B97F4A7C15)+uint64(k.File)) + uint64(k.Row))
+	return Mix64(Mix64(Mix64(seed+0x9E3779B97F4A7C15)+uint64(k.File)) + uint64(k.Row))
 }
 
-func mix64(z uint64) uint64 {
+// Mix64 is the finaliser of splitmix64 (Steele, Lea & Flood 2014): 64 bits that
+// look random, of any number. Seeds are made with it from the seed of a run and
+// a place, never from a shared stream, so that the order of work does not matter.
+func Mix64(z uint64) uint64 {
 	z += 0x9E3779B97F4A7C15
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
 	z = (z ^ z>>27) * 0x94D049BB133111EB

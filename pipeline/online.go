@@ -227,7 +227,7 @@ func (t *onlineTraining) scout(ctx context.Context) error {
 	if err := t.respool(); err != nil {
 		return err
 	}
-	hours := newHourCount(t.c)
+	hours := new(hourCount)
 	r := t.reading(func() func(*job) { return hours.worker(t.c) }, func(j *job) error {
 		if !byTime && j.before+j.block.First+int64(j.block.Len()) >= scoutRows {
 			return errEnough

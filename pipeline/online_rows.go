@@ -28,8 +28,6 @@ type hourCount struct {
 	workers []map[features.Hour]int
 }
 
-func newHourCount(*collecting) *hourCount { return new(hourCount) }
-
 func (h *hourCount) worker(c *collecting) func(*job) {
 	counts := map[features.Hour]int{}
 	h.mu.Lock()
@@ -39,8 +37,14 @@ func (h *hourCount) worker(c *collecting) func(*job) {
 	if c.c != nil {
 		collect = c.c.Worker()
 	}
+	var op *opened
+	var times *features.Encoder
 	return func(j *job) {
-		h.count(j, c, counts)
+		if op != j.open { // an Encoder a source, not a block
+			op = j.open
+			times, _ = (&features.Spec{Schema: *op.schema}).Encoder(op.layout)
+		}
+		h.count(j, times, c, counts)
 		if collect != nil && j.before+j.block.First < scoutRows {
 			collect.Head(scoutRows - j.before)
 			collect.Add(&j.block, j.file, j.fail)
@@ -49,9 +53,8 @@ func (h *hourCount) worker(c *collecting) func(*job) {
 }
 
 // count counts the good rows of a block that are between since and until.
-func (h *hourCount) count(j *job, c *collecting, counts map[features.Hour]int) {
-	times, err := (&features.Spec{Schema: *j.open.schema}).Encoder(j.open.layout)
-	if err != nil || !times.HasTime() {
+func (h *hourCount) count(j *job, times *features.Encoder, c *collecting, counts map[features.Hour]int) {
+	if times == nil || !times.HasTime() {
 		return
 	}
 	if j.block.CountHours(times, func(h features.Hour, n int) {

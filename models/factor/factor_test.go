@@ -204,7 +204,7 @@ func TestEarlyStop(t *testing.T) {
 	one := *tb
 	one.Y = make([]uint8, tb.Rows) // labels that say nothing: the first pass is the best or nearly
 	for i := range one.Y {
-		one.Y[i] = uint8(mix(uint64(i)) & 1)
+		one.Y[i] = uint8(features.Mix64(uint64(i)) & 1)
 	}
 	m := train(t, FieldAware, &one, models.Options{LearnRate: pointer(1.)})
 	if r := m.Report(); r.Passes > 3 || r.HeldRows != 600 {

@@ -217,9 +217,9 @@ func (f *fitted) scales(field int) []float32 {
 func (f *fitted) drawSlot(slot int, scales []float32) {
 	n := len(scales) / lanes
 	a := f.all[slot*n*trainLine:][:n*trainLine]
-	state := mix(mix(f.tr.s.seed) + uint64(slot))
+	state := features.Mix64(features.Mix64(f.tr.s.seed) + uint64(slot))
 	for i := range n {
-		bits := [2]uint64{mix(state + uint64(2*i)), mix(state + uint64(2*i+1))}
+		bits := [2]uint64{features.Mix64(state + uint64(2*i)), features.Mix64(state + uint64(2*i+1))}
 		w, scale := a[i*trainLine:][:trainLine], scales[i*lanes:][:lanes]
 		for j := range lanes {
 			u := bits[j/4] >> (16 * (j % 4)) & (1<<16 - 1)
@@ -227,14 +227,6 @@ func (f *fitted) drawSlot(slot int, scales []float32) {
 			w[lanes+j] = 1
 		}
 	}
-}
-
-// mix is the finaliser of splitmix64 (Steele, Lea & Flood 2014).
-func mix(z uint64) uint64 {
-	z += 0x9E3779B97F4A7C15
-	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-	z = (z ^ z>>27) * 0x94D049BB133111EB
-	return z ^ z>>31
 }
 
 // epoch gives a pass over rows.

@@ -109,7 +109,7 @@ func parts(rows int, seed uint64) []uint8 {
 	for i := range part {
 		part[i] = uint8(i % sets)
 		if rows >= 100 {
-			part[i] = uint8(mix(mix(seed)^uint64(i)) % sets)
+			part[i] = uint8(features.Mix64(features.Mix64(seed)^uint64(i)) % sets)
 		}
 	}
 	return part
@@ -127,12 +127,4 @@ func others(part []uint8) [][]int32 {
 		}
 	}
 	return rows
-}
-
-// mix is the finaliser of splitmix64 (Steele, Lea and Flood 2014).
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

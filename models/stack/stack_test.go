@@ -29,14 +29,14 @@ func rows(t testing.TB, n int, noise bool) *features.Table {
 		}
 		codes := features.MakeCodes(n, size+1)
 		for i := range n {
-			codes.Set(i, uint32(mix(uint64(f)<<40+uint64(i))%uint64(size+1)))
+			codes.Set(i, uint32(features.Mix64(uint64(f)<<40+uint64(i))%uint64(size+1)))
 		}
 		tab.Spec.Fields = append(tab.Spec.Fields, features.Field{Name: strconv.Itoa(f), Type: features.Dict, Dict: d})
 		tab.Codes, tab.Values = append(tab.Codes, codes), append(tab.Values, nil)
 	}
 	v := make([]float64, n)
 	for i := range v {
-		if v[i] = float64(mix(uint64(i)+99)%100) / 10; i%9 == 0 {
+		if v[i] = float64(features.Mix64(uint64(i)+99)%100) / 10; i%9 == 0 {
 			v[i] = math.NaN()
 		}
 	}
@@ -53,7 +53,7 @@ func rows(t testing.TB, n int, noise bool) *features.Table {
 		if !noise && (tab.Codes[0].At(i)+tab.Codes[1].At(i))%2 == 0 {
 			p = 600
 		}
-		if mix(uint64(i)+12345)%1000 < uint64(p) {
+		if features.Mix64(uint64(i)+12345)%1000 < uint64(p) {
 			tab.Y[i] = 1
 		}
 	}

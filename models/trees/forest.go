@@ -38,9 +38,9 @@ func fit(ctx context.Context, algo string, t *features.Table, p params, progress
 		}
 		gs := <-growers
 		defer func() { growers <- gs }()
-		seed := mix(mix(p.seed) + uint64(i))
+		seed := features.Mix64(features.Mix64(p.seed) + uint64(i))
 		gs[0].sample(seed)
-		nodes := gs[0].tree(ctx, mix(seed), gs[1:])
+		nodes := gs[0].tree(ctx, features.Mix64(seed), gs[1:])
 		if ctx.Err() != nil {
 			return
 		}

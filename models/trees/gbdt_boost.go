@@ -65,11 +65,11 @@ func (b *booster) run(fit, held []int32, progress models.Progress) (*Boosted, er
 	bestLoss, bestTrees := math.Inf(1), 0
 	s := sampler{fit: fit, held: held}
 	for k := range b.p.trees {
-		seed := mix(mix(b.p.seed) + uint64(k))
-		in, out := s.draw(b.p.rowShare, mix(seed^1))
-		b.choose(mix(seed ^ 2))
+		seed := features.Mix64(features.Mix64(b.p.seed) + uint64(k))
+		in, out := s.draw(b.p.rowShare, features.Mix64(seed^1))
+		b.choose(features.Mix64(seed ^ 2))
 		b.follow(out)
-		b.tree(b.quantise(in, mix(seed^3)))
+		b.tree(b.quantise(in, features.Mix64(seed^3)))
 		if err := b.ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -147,7 +147,7 @@ func (s *sampler) draw(share float64, seed uint64) (in, out []int32) {
 	s.in, s.out = s.in[:0], s.out[:0]
 	bound := uint64(share * (1 << 53))
 	for _, i := range s.fit {
-		if mix(seed^uint64(i))>>11 < bound {
+		if features.Mix64(seed^uint64(i))>>11 < bound {
 			s.in = append(s.in, i)
 		} else {
 			s.out = append(s.out, i)

@@ -1,6 +1,10 @@
 package trees
 
-import "math"
+import (
+	"math"
+
+	"ctr/features"
+)
 
 // A quant is a row of a node: its index in the low 32 bits, then its curvature
 // (16 bits), then its gradient (16 bits, signed), both in whole units. Sums of
@@ -135,7 +139,7 @@ func (b *booster) quant(i int, seed uint64) (e quant, g, h int64) {
 		gx *= b.w[i]
 		hx *= b.w[i]
 	}
-	r := mix(seed ^ uint64(i))
+	r := features.Mix64(seed ^ uint64(i))
 	const chance = 1. / (1 << 32)
 	g = int64(float64(gx/b.units.g)+float64(float64(uint32(r))*chance)+(1<<16)) - 1<<16
 	h = int64(float64(hx/b.units.h) + float64(float64(r>>32)*chance))

@@ -124,7 +124,7 @@ func TestBoostHistograms(t *testing.T) {
 	rows := make([]int32, tab.Rows)
 	for i := range rows {
 		rows[i] = int32(i)
-		b.score[i] = -1 + float64(mix(uint64(i))%1000)/500
+		b.score[i] = -1 + float64(features.Mix64(uint64(i))%1000)/500
 	}
 	b.quantise(rows, 3)
 	b.choose(0)
@@ -167,7 +167,7 @@ func TestQuantise(t *testing.T) {
 		rows := make([]int32, n)
 		for i := range rows {
 			rows[i] = int32(i)
-			if mix(uint64(i))%7 == 0 {
+			if features.Mix64(uint64(i))%7 == 0 {
 				tab.Y[i] = 1
 			}
 			if w != nil {
@@ -183,7 +183,7 @@ func TestQuantise(t *testing.T) {
 		b.units = firstUnits(tab.Y, tab.W, 1e-4)
 		var exact, variance gsums
 		for i := range b.score {
-			b.score[i] = logOdds + float64(mix(uint64(i)+9)%100)/50
+			b.score[i] = logOdds + float64(features.Mix64(uint64(i)+9)%100)/50
 			p, x := sigmoid(b.score[i]), 1.
 			if w != nil {
 				x = tab.W[i]

@@ -37,7 +37,7 @@ func mustBoost(t testing.TB, tab *features.Table, p boostParams) *Boosted {
 func weigh(tab *features.Table) *features.Table {
 	tab.W = make([]float64, tab.Rows)
 	for i := range tab.W {
-		tab.W[i] = .1 + float64(mix(uint64(i))%1000)/300
+		tab.W[i] = .1 + float64(features.Mix64(uint64(i))%1000)/300
 	}
 	return tab
 }
@@ -176,7 +176,7 @@ func TestBoostScores(t *testing.T) {
 func TestBoostEarlyStop(t *testing.T) {
 	tab := hours(mixed(t, 4000))
 	for i := range tab.Y { // nothing to learn
-		tab.Y[i] = uint8(mix(uint64(i)) % 5 / 4)
+		tab.Y[i] = uint8(features.Mix64(uint64(i)) % 5 / 4)
 	}
 	p := plainBoost()
 	p.trees, p.earlyStop = 60, 3
@@ -195,7 +195,7 @@ func TestBoostEarlyStop(t *testing.T) {
 func TestBoostPrice(t *testing.T) {
 	tab, _ := synthetic(t, 10_000, 8)
 	for i := range tab.Y {
-		tab.Y[i] = uint8(mix(uint64(i)) % 5 / 4)
+		tab.Y[i] = uint8(features.Mix64(uint64(i)) % 5 / 4)
 	}
 	excess := func(free bool) (sum float64) {
 		p, err := resolveBoosted(models.Options{Trees: 30})
@@ -295,7 +295,7 @@ func TestBoostManyFields(t *testing.T) {
 	for f := range cols {
 		v := make([]float64, n)
 		for i := range v {
-			v[i] = float64(mix(uint64(f)<<32+uint64(i)) % 100_000)
+			v[i] = float64(features.Mix64(uint64(f)<<32+uint64(i)) % 100_000)
 			if f == 100 && v[i] > 50_000 {
 				y[i] = 1
 			}

@@ -145,8 +145,8 @@ func (g *grower) grow(ctx context.Context, t task, v view, h *hist) {
 	g.nodes = append(g.nodes,
 		grown{sums: left, p: g.drawn(left, p)},
 		grown{sums: right, p: g.drawn(right, p)})
-	tl := task{child, t.lo, mid, t.depth + 1, mix(t.seed ^ 1)}
-	tr := task{child + 1, mid, t.hi, t.depth + 1, mix(t.seed ^ 2)}
+	tl := task{child, t.lo, mid, t.depth + 1, features.Mix64(t.seed ^ 1)}
+	tr := task{child + 1, mid, t.hi, t.depth + 1, features.Mix64(t.seed ^ 2)}
 	small, large := tl, tr
 	if mid-t.lo > t.hi-mid {
 		small, large = tr, tl

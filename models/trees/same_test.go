@@ -15,7 +15,7 @@ func TestThreads(t *testing.T) {
 	weighted, _ := synthetic(t, 8_000, 2)
 	weighted.W = make([]float64, weighted.Rows)
 	for i := range weighted.W {
-		weighted.W[i] = .1 + float64(mix(uint64(i))%1000)/300
+		weighted.W[i] = .1 + float64(features.Mix64(uint64(i))%1000)/300
 	}
 	for _, tab := range []*features.Table{tab, weighted} {
 		for _, algo := range []string{"dt", "rf"} {
@@ -64,7 +64,7 @@ func TestSchedule(t *testing.T) {
 		if weigh {
 			tab.W = make([]float64, tab.Rows)
 			for i := range tab.W {
-				tab.W[i] = float64(mix(uint64(i))%1000) / 300
+				tab.W[i] = float64(features.Mix64(uint64(i))%1000) / 300
 			}
 		}
 		for _, algo := range []string{"dt", "rf"} {
@@ -88,7 +88,7 @@ func TestWeights(t *testing.T) {
 	once.W = make([]float64, once.Rows)
 	var times []int
 	for i := range once.W {
-		k := 1 + int(mix(uint64(i))%3)
+		k := 1 + int(features.Mix64(uint64(i))%3)
 		once.W[i] = float64(k)
 		for range k {
 			times = append(times, i)

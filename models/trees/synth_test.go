@@ -52,7 +52,7 @@ var synthPairs = [][2]int{{3, 14}, {6, 14}, {2, 11}, {0, 3}, {17, 6}, {19, 13}}
 
 // noise is a normal number that depends on its arguments alone.
 func noise(a, b, c uint64) float64 {
-	r := rng(mix(mix(a)+b) + c*0x9e3779b97f4a7c15)
+	r := rng(features.Mix64(features.Mix64(a)+b) + c*0x9e3779b97f4a7c15)
 	u, v := (float64(r.next()>>11)+.5)/(1<<53), float64(r.next()>>11)/(1<<53)
 	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*v)
 }
@@ -80,7 +80,7 @@ func synthetic(t testing.TB, n int, seed uint64) (*features.Table, []float64) {
 		}
 	}
 	truth := make([]float64, n)
-	r := rng(mix(seed + 99))
+	r := rng(features.Mix64(seed + 99))
 	for i, z := range logit {
 		truth[i] = 1 / (1 + math.Exp(2.1-z))
 		if float64(r.next()>>11)/(1<<53) < truth[i] {
@@ -99,11 +99,11 @@ func synthColumn(n int, seed uint64, f int, sf synthField, raw [][]uint32) []uin
 	out := make([]uint32, n)
 	if sf.of > 0 {
 		for i, v := range raw[sf.of-1] {
-			out[i] = uint32(mix(uint64(v)<<8+uint64(f)) % uint64(sf.values))
+			out[i] = uint32(features.Mix64(uint64(v)<<8+uint64(f)) % uint64(sf.values))
 		}
 		return out
 	}
-	r := rng(mix(seed<<8 + uint64(f)))
+	r := rng(features.Mix64(seed<<8 + uint64(f)))
 	for i := range out {
 		// The inverse of a power law: steep tails fall on few values.
 		u := (float64(r.next()>>11) + .5) / (1 << 53)
