@@ -31,8 +31,10 @@ type Assignment struct {
 	Topic     string
 	Partition int32
 
-	// Group, Generation and Member are what a commit must carry so that a
-	// member that has lost the partition is refused.
+	// Group, Generation and Member say as what the partition was given. Where
+	// partitions stay over a rebalance the group is at a later generation by
+	// the time of a commit: a Source commits with the group's own, and only
+	// for assignments that it has not lost.
 	Group      string
 	Generation int32
 	Member     string
@@ -204,6 +206,19 @@ type Sink interface {
 	Close() error
 }
 
+// Settler is a Sink that wants to know what became of its commits. Its methods
+// are called from the goroutine that calls the Sink's.
+type Settler interface {
+	// Settled tells that the offsets and metadata of commits, which the
+	// Sink's Commit has seen, are stored by the group for good.
+	Settled(commits []Commit) error
+	// Released tells that a is no longer read or committed here. settled is
+	// true where everything that was written of it has been committed;
+	// otherwise whoever has the partition next decides by the last commit
+	// that it finds.
+	Released(a *Assignment, settled bool) error
+}
+
 // Scorer turns the records of a batch into probabilities. Each thread has its
 // own. It calls Begin first and then, for every record, either Fail or Done.
 type Scorer interface{ Score(b *Batch) }
@@ -247,6 +262,29 @@ func (m multiSink) Commit(ctx context.Context, commits []Commit) (owned bool, er
 		owned = owned || o
 	}
 	return owned, nil
+}
+
+// Settled implements Settler for those of m that are one.
+func (m multiSink) Settled(commits []Commit) error {
+	for _, s := range m {
+		if t, ok := s.(Settler); ok {
+			if err := t.Settled(commits); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Released implements Settler for those of m that are one.
+func (m multiSink) Released(a *Assignment, settled bool) error {
+	var errs []error
+	for _, s := range m {
+		if t, ok := s.(Settler); ok {
+			errs = append(errs, t.Released(a, settled))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (m multiSink) Close() error {

@@ -96,11 +96,28 @@ type Stats struct {
 	// Lag is how many records of the partitions at hand were not yet written
 	// when they were last read.
 	Lag int64
+	// Partitions are those at hand, in the order in which they came.
+	Partitions []PartitionStats
 	// Elapsed is the time since Score began.
 	Elapsed time.Duration
 	// Running has the mean prediction and, where rows carry labels, the
 	// metrics of all rows so far.
 	Running metrics.Summary
+}
+
+// PartitionStats says how one partition stands, since it was given to this
+// process.
+type PartitionStats struct {
+	Topic     string
+	Partition int32
+	Rows      int64 // written, the bad ones not among them
+	// RowsPerSecond is over the time since the last Stats.
+	RowsPerSecond float64
+	// Next is the offset after the last record written; Committed is the last
+	// commit, -1 before the first.
+	Next, Committed int64
+	// Lag is as in Stats.
+	Lag int64
 }
 
 // Position is how far the records of a partition are done with: the offset of

@@ -49,6 +49,8 @@ type owned struct {
 	next      int64 // after the last record written
 	committed int64 // what next was at the last commit; -1 = never in this assignment
 	highWater int64
+	rows      int64 // written, the bad ones not among them
+	lastRows  int64 // what rows was at the last Stats
 }
 
 func newWriter(ctx context.Context, o ScoreOptions, f *Feed, src Source, sink Sink, obs Observer, stop context.CancelFunc) *writer {
@@ -146,8 +148,9 @@ func (w *writer) write(b *Batch) error {
 	w.running.Threshold = b.Threshold
 	w.running.Merge(&b.tally)
 	i := slices.IndexFunc(w.owned, func(o *owned) bool { return o.Assignment == b.Assignment })
-	w.owned[i].next = b.Next()
-	w.owned[i].highWater = max(w.owned[i].highWater, b.HighWater)
+	o := w.owned[i]
+	o.next, o.highWater = b.Next(), max(o.highWater, b.HighWater)
+	o.rows += int64(b.Len() - len(b.Bad))
 	return nil
 }
 
@@ -165,12 +168,19 @@ func (w *writer) resume(a *Assignment) error {
 // release commits an assignment for the last time.
 func (w *writer) release(a *Assignment) error {
 	err := w.commit(true)
+	settled := false
 	for _, o := range w.owned {
-		if o.Assignment == a && err == nil && a.history != nil {
-			a.history.release(o.committed)
+		if o.Assignment == a && err == nil {
+			settled = o.next == o.committed
+			if a.history != nil {
+				a.history.release(o.committed)
+			}
 		}
 	}
 	w.owned = slices.DeleteFunc(w.owned, func(o *owned) bool { return o.Assignment == a })
+	if t, ok := w.sink.(Settler); ok {
+		err = errors.Join(err, t.Released(a, settled))
+	}
 	return err
 }
 
@@ -211,6 +221,9 @@ func (w *writer) commit(last bool) error {
 		return err
 	}
 	w.remember(commits)
+	if t, ok := w.sink.(Settler); ok {
+		return t.Settled(commits)
+	}
 	return nil
 }
 
@@ -244,11 +257,17 @@ func (w *writer) report() {
 		Rows: w.rows, Bad: w.bad, Elapsed: now.Sub(w.began),
 		Running: w.running.Summary(),
 	}
-	if dt := now.Sub(w.lastStats).Seconds(); dt > 0 {
-		s.RowsPerSecond = float64(w.rows-w.lastRows) / dt
-	}
+	dt := max(now.Sub(w.lastStats).Seconds(), 1e-9)
+	s.RowsPerSecond = float64(w.rows-w.lastRows) / dt
 	for _, o := range w.owned {
-		s.Lag += max(0, o.highWater-o.next)
+		p := PartitionStats{
+			Topic: o.Topic, Partition: o.Partition, Rows: o.rows,
+			RowsPerSecond: float64(o.rows-o.lastRows) / dt,
+			Next:          o.next, Committed: o.committed, Lag: max(0, o.highWater-o.next),
+		}
+		o.lastRows = o.rows
+		s.Lag += p.Lag
+		s.Partitions = append(s.Partitions, p)
 	}
 	w.lastStats, w.lastRows = now, w.rows
 	w.o.Stats(s)
