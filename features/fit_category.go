@@ -22,15 +22,17 @@ func (f *fitting) firstSet(i int, v valueSet) int {
 }
 
 func (f *fitting) tally(i int) *tally {
-	t := &tally{ids: newInterner()}
 	local := make([][]int, len(f.sets))
+	most := 0 // values there can be
 	for s, set := range f.sets {
 		if first := f.firstSet(i, set.values[i]); first < s {
 			local[s] = local[first]
 		} else {
 			local[s] = make([]int, set.values[i].len())
+			most += len(local[s])
 		}
 	}
+	t := &tally{ids: newInternerFor(most), counts: make([]int, 0, most)}
 	for k, ch := range f.chunks {
 		ch.codes[i].count(local[ch.set.number], f.parts[k])
 	}

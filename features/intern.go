@@ -11,9 +11,13 @@ type interner struct {
 	shift   uint
 }
 
-func newInterner() *interner {
-	size := tableSize(32)
-	return &interner{offsets: []uint64{0}, table: make([]dictEntry, size), shift: tableShift(size)}
+func newInterner() *interner { return newInternerFor(32) }
+
+// newInternerFor gives one with room for n values.
+func newInternerFor(n int) *interner {
+	size := tableSize(n)
+	offsets := make([]uint64, 1, n+1)
+	return &interner{offsets: offsets, table: Huge[dictEntry](int(size)), shift: tableShift(size)}
 }
 
 func (n *interner) len() int { return len(n.offsets) - 1 }
@@ -73,10 +77,17 @@ func (n *interner) add(i, key uint64, v []byte) uint32 {
 	return id
 }
 
+// growsFast is the size up to which a table grows fourfold: what it costs to
+// fill tables again and again is more than what it costs to have them empty.
+const growsFast = 1 << 15
+
 func (n *interner) grow() {
 	old := n.table
 	size := uint64(2 * len(old))
-	n.table, n.shift = make([]dictEntry, size), tableShift(size)
+	if size <= growsFast {
+		size *= 2
+	}
+	n.table, n.shift = Huge[dictEntry](int(size)), tableShift(size)
 	for _, t := range old {
 		if t.code == 0 {
 			continue

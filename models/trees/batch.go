@@ -128,17 +128,19 @@ type code interface{ uint8 | uint16 | uint32 }
 
 // divideBits divides by a bit set.
 func divideBits[C code](codes []C, set, rows, spare []uint32) int {
-	left, right := 0, 0
-	for _, i := range rows {
+	left := 0
+	spare = spare[:len(rows)]
+	for at := range rows {
+		i := rows[at]
 		c, bit := uint32(codes[i]), uint32(0)
 		if w := c >> 5; uint64(w) < uint64(len(set)) {
 			bit = set[w] >> (c & 31) & 1
 		}
-		rows[left], spare[right] = i, i
+		rows[left] = i
+		spare[at-left] = i
 		left += int(bit)
-		right += int(1 - bit)
 	}
-	copy(rows[left:], spare[:right])
+	copy(rows[left:], spare[:len(rows)-left])
 	return left
 }
 

@@ -70,7 +70,7 @@ func (g *grower) sample(seed uint64) {
 	switch {
 	case g.p.bootstrap:
 		if g.draws == nil {
-			g.draws = make([]uint16, n)
+			g.draws = make([]uint8, n)
 		}
 		clear(g.draws)
 		for range want {

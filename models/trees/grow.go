@@ -61,7 +61,7 @@ type grower struct {
 	parts   [][]grown // the subtrees of tasks
 	inner   []*grower // who grows them; none = g itself does
 	threads int
-	draws   []uint16
+	draws   []uint8
 }
 
 func newGrower(b *binned, p *params, threads int) *grower {
@@ -332,22 +332,19 @@ func (g *grower) release(h *hist) {
 // they had, and gives the first of those that go right.
 func (g *grower) partition(t task, v *view, s *split) (mid int) {
 	for b := range g.b.fields[s.field].size {
-		g.side[b] = 1
+		g.side[b] = 0
 		if s.left.has(uint16(b)) {
-			g.side[b] = 0
+			g.side[b] = 1
 		}
 	}
 	es := g.es[t.lo:t.hi]
 	spare := g.spare[:len(es)]
 	data, stride := v.data[s.field:], v.stride
-	l, r := 0, 0
-	for _, e := range es {
-		right := int(g.side[data[e.row()*stride]%maxBins])
-		es[l] = e
-		spare[r] = e
-		l += 1 - right
-		r += right
+	l := 0
+	for at, e := range es {
+		es[l], spare[at-l] = e, e
+		l += int(g.side[data[e.row()*stride]%maxBins])
 	}
-	copy(es[l:], spare[:r])
+	copy(es[l:], spare[:len(es)-l])
 	return t.lo + l
 }
