@@ -26,6 +26,8 @@ type scoreOptions struct {
 	maxBad                *int64 // nil = 0 for files, no limit for topics
 	printRate             int
 	statsEvery            time.Duration
+	session               time.Duration
+	instance              string
 
 	stateDir string
 	history  *pipeline.History // nil where the model has none
@@ -39,12 +41,15 @@ func scoreCommand(s *stdio) *cli.Command {
 	o := scoreOptions{
 		format: "csv", brokers: []string{defaultBroker}, topic: defaultTopic, group: "ctr-score",
 		from: string(kafka.Committed), delivery: "at-least-once", printRate: 10, statsEvery: 5 * time.Second,
+		session: 10 * time.Second,
 	}
 	topicFlags := group("Topics",
 		brokersFlag(&o.brokers),
 		stringFlag(&o.topic, "topic", "the `TOPIC` to score"),
 		stringFlag(&o.group, "group", "`NAME` of the consumer group to be a member of"),
 		choiceFlag(&o.from, "from", "`WHERE` to begin: committed (what the group has committed, the earliest where nothing), earliest or latest", "committed", "earliest", "latest"),
+		durationFlag(&o.session, "session-timeout", "`TIME` without a sign of life after which the group gives this member's partitions to others"),
+		stringFlag(&o.instance, "instance-id", "`NAME` of a static member, of each another: it may stop and come back within the session timeout, and keeps its partitions"),
 		boolFlag(&o.untilEnd, "until-end", "stop at what is in the topic now"),
 		choiceFlag(&o.delivery, "delivery", "`HOW` rows are kept safe: at-least-once loses none, and may score some again after a crash", "at-least-once"),
 		stringFlag(&o.deadLetters, "dead-letter", "the `FILE` for records that cannot be scored; OUTPUT.dead.jsonl by default"),

@@ -86,6 +86,7 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 	src, err := kafka.NewSource(kafka.SourceOptions{
 		Options: kafka.Options{Brokers: o.brokers}, Topic: o.topic, Group: o.group,
 		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
+		SessionTimeout: o.session, InstanceID: o.instance,
 	})
 	if err != nil {
 		return sum, err

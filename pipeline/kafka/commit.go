@@ -48,6 +48,8 @@ func (s *Source) committed(ctx context.Context, ids []int32) (map[int32]pipeline
 	err := s.ask(ctx, func(b *sarama.Broker) error {
 		req := sarama.NewOffsetFetchRequest(s.control.Config().Version, s.o.Group,
 			map[string][]int32{s.o.Topic: ids})
+		// A transaction that is about to commit further offsets is waited for.
+		req.RequireStable = true
 		resp, err := b.FetchOffset(req)
 		if err != nil {
 			return err
@@ -82,37 +84,51 @@ func (s *Source) committed(ctx context.Context, ids []int32) (map[int32]pipeline
 }
 
 // Commit implements pipeline.Source. It asks the coordinator itself, instead
-// of leaving it to sarama's session, so that a refusal is known before anyone
-// counts on the commit, and so that it carries the generation in which the
-// rows were read.
+// of leaving it to a client's session, so that a refusal is known before
+// anyone counts on the commit.
 func (s *Source) Commit(ctx context.Context, commits []pipeline.Commit) error {
-	for len(commits) > 0 {
-		// One request a generation: those of a stale one are refused whole.
-		a := commits[0].Assignment
-		n := 1
-		for n < len(commits) && commits[n].Assignment.Generation == a.Generation {
-			n++
-		}
-		err := s.ask(ctx, func(b *sarama.Broker) error { return s.commit(b, commits[:n]) })
-		if gone(err) {
-			return fmt.Errorf("%w (%v)", pipeline.ErrNotOwner, err) //nolint:errorlint // why is for reading: callers branch on ErrNotOwner alone
-		}
-		if err != nil {
-			return s.groupError(err)
-		}
-		commits = commits[n:]
+	err := s.ask(ctx, func(b *sarama.Broker) error { return s.commit(b, commits) })
+	switch {
+	case errors.Is(err, pipeline.ErrNotOwner):
+		return err
+	case gone(err):
+		return fmt.Errorf("%w (%v)", pipeline.ErrNotOwner, err) //nolint:errorlint // why is for reading: callers branch on ErrNotOwner alone
+	case err != nil:
+		return s.groupError(err)
 	}
 	return nil
 }
 
-func (s *Source) commit(b *sarama.Broker, commits []pipeline.Commit) error {
-	a := commits[0].Assignment
-	req := sarama.NewOffsetCommitRequest(s.control.Config(), a.Group)
-	req.ConsumerGroupGeneration = a.Generation
-	req.ConsumerID = a.Member
-	if id := s.control.Config().Consumer.Group.InstanceId; id != "" {
-		req.GroupInstanceId = &id
+// GroupMetadata gives the group and, as what this process is in it at the
+// moment, its member, generation and, where it is a static one, instance. A
+// commit of an assignment must not carry those of a later stay in the group:
+// it gives pipeline.ErrNotOwner once one of commits is not owned any more.
+func (s *Source) GroupMetadata(commits []pipeline.Commit) (group, name string, generation int32, instance *string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range commits {
+		if !s.owned[c.Assignment] {
+			return "", "", 0, nil, fmt.Errorf("%s: %w", c.Assignment, pipeline.ErrNotOwner)
+		}
 	}
+	m := s.member.Load()
+	if m == nil {
+		return "", "", 0, nil, pipeline.ErrNotOwner
+	}
+	if s.o.InstanceID != "" {
+		instance = &s.o.InstanceID
+	}
+	name, generation = m.client.GroupMetadata()
+	return s.o.Group, name, generation, instance, nil
+}
+
+func (s *Source) commit(b *sarama.Broker, commits []pipeline.Commit) error {
+	group, name, generation, instance, err := s.GroupMetadata(commits)
+	if err != nil {
+		return err
+	}
+	req := sarama.NewOffsetCommitRequest(s.control.Config(), group)
+	req.ConsumerGroupGeneration, req.ConsumerID, req.GroupInstanceId = generation, name, instance
 	for _, c := range commits {
 		req.AddBlockWithLeaderEpoch(c.Assignment.Topic, c.Assignment.Partition, c.Offset, -1, 0, c.Metadata)
 	}
@@ -155,9 +171,13 @@ func (s *Source) ask(ctx context.Context, question func(*sarama.Broker) error) e
 	}
 }
 
-// passing reports errors that another try may not meet: of connections, and
-// of coordinators that move or are being loaded.
+// passing reports errors that another try may not meet: of connections, of
+// coordinators that move or are being loaded, and of a group that is between
+// two generations, over which partitions may stay ours.
 func passing(err error) bool {
+	if errors.Is(err, pipeline.ErrNotOwner) {
+		return false
+	}
 	var code sarama.KError
 	if !errors.As(err, &code) {
 		return true
@@ -165,7 +185,8 @@ func passing(err error) bool {
 	switch code {
 	case sarama.ErrNotCoordinatorForConsumer, sarama.ErrConsumerCoordinatorNotAvailable,
 		sarama.ErrOffsetsLoadInProgress, sarama.ErrRequestTimedOut,
-		sarama.ErrUnstableOffsetCommit, sarama.ErrNetworkException:
+		sarama.ErrUnstableOffsetCommit, sarama.ErrNetworkException,
+		sarama.ErrRebalanceInProgress, sarama.ErrIllegalGeneration:
 		return true
 	}
 	return false

@@ -24,7 +24,7 @@ func (s *Source) Reread(ctx context.Context, a *pipeline.Assignment, from int64,
 	if first >= a.Start {
 		return min(first, a.Start), nil
 	}
-	consumer, err := sarama.NewConsumerFromClient(s.client)
+	consumer, err := sarama.NewConsumerFromClient(s.control)
 	if err != nil {
 		return first, err
 	}
@@ -53,7 +53,7 @@ func (s *Source) reread(ctx context.Context, a *pipeline.Assignment, next int64,
 				return fmt.Errorf("%s: offset %d: the broker ended the reading", a, next)
 			}
 			b.Records = b.Records[:0]
-			next = fill(&b, m, claim.Messages(), a.Start, true)
+			next = fill(&b, m, claim.Messages(), a.Start)
 			if err := each(b.Records); err != nil {
 				return err
 			}
@@ -68,4 +68,28 @@ func (s *Source) reread(ctx context.Context, a *pipeline.Assignment, next int64,
 		}
 	}
 	return nil
+}
+
+// fill puts m and the messages that wait behind it into b, until b is full or
+// the end is reached, and gives the offset after the last.
+func fill(b *pipeline.Batch, m *sarama.ConsumerMessage, more <-chan *sarama.ConsumerMessage, end int64) int64 {
+	for {
+		if m.Offset >= end {
+			return end
+		}
+		// History is read from values: nothing else matters here.
+		b.Records = append(b.Records, pipeline.Record{Value: m.Value, Offset: m.Offset, Millis: -1})
+		if len(b.Records) == cap(b.Records) {
+			return m.Offset + 1
+		}
+		next := m.Offset + 1
+		select {
+		case m = <-more:
+			if m == nil {
+				return next
+			}
+		default:
+			return next
+		}
+	}
 }

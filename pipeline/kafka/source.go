@@ -1,10 +1,12 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -42,6 +44,13 @@ type SourceOptions struct {
 	// made. With several members in the group each stops when the partitions
 	// that it has been given are done.
 	UntilEnd bool
+	// SessionTimeout is how long the group waits for a sign of life before it
+	// gives a member's partitions to others. The default is 10 s.
+	SessionTimeout time.Duration
+	// InstanceID, where not "", makes the member a static one: it may stop and
+	// come back within the session timeout without a rebalance. Each member
+	// needs another.
+	InstanceID string
 	// Patience is how long a cluster that was there may be unreachable before
 	// Run gives up. The default is 1 minute.
 	Patience time.Duration
@@ -63,21 +72,31 @@ func (o *SourceOptions) Validate() error {
 	return fmt.Errorf("from %q: want committed, earliest or latest", o.From)
 }
 
+// heartbeat is the time between signs of life: members learn of a rebalance
+// by the next one.
+func (o *SourceOptions) heartbeat() time.Duration { return min(time.Second, o.SessionTimeout/4) }
+
 // Source reads a topic as a member of a consumer group. It implements
 // pipeline.Source.
+//
+// Partitions that stay with a member over a rebalance go on without a pause
+// (cooperative-sticky assignment); one that moves is written and committed
+// before it goes. Fetching is franz-go's: it costs half as much a record as
+// sarama's, which has a channel of messages between fetching and reading.
 type Source struct {
-	o      SourceOptions
-	client sarama.Client // for fetching and membership
-	// control has connections of its own: a broker answers the requests of
-	// one connection in turn, and a commit must not wait behind a fetch that
-	// waits for messages.
+	o SourceOptions
+	// control is for commits and for questions; members fetch by a client of
+	// their own.
 	control sarama.Client
 	ends    map[int32]int64 // UntilEnd: the offset to stop before
-	first   bool            // no session has begun yet
+	watch   watch
+	member  atomic.Pointer[member] // nil unless Run runs
 
 	mu   sync.Mutex
 	stop context.CancelFunc // ends Run
 	err  error              // why
+	// owned are the assignments that commits are taken for.
+	owned map[*pipeline.Assignment]bool
 }
 
 // NewSource connects to the cluster and looks at the topic; it does not join
@@ -93,19 +112,20 @@ func NewSource(o SourceOptions) (*Source, error) {
 	if o.From == "" {
 		o.From = Committed
 	}
+	if o.SessionTimeout == 0 {
+		o.SessionTimeout = 10 * time.Second
+	}
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
-	c, err := o.consumerConfig()
+	c, err := o.config()
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{o: o, first: true}
-	if s.client, err = o.connect(c); err != nil {
+	s := &Source{o: o, owned: map[*pipeline.Assignment]bool{}}
+	s.watch.note = s.note
+	if s.control, err = o.connect(c); err != nil {
 		return nil, err
-	}
-	if s.control, err = sarama.NewClient(o.Brokers, c); err != nil {
-		return nil, errors.Join(err, s.client.Close())
 	}
 	if err := s.lookAround(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -113,46 +133,28 @@ func NewSource(o SourceOptions) (*Source, error) {
 	return s, nil
 }
 
-// consumerConfig gives the settings of the consumer group.
-func (o *SourceOptions) consumerConfig() (*sarama.Config, error) {
-	c, err := o.config()
-	if err != nil {
-		return nil, err
-	}
-	c.Consumer.Return.Errors = true
-	c.Consumer.Offsets.AutoCommit.Enable = false
-	c.Consumer.Offsets.Initial = sarama.OffsetOldest
-	// What a transaction has not committed was never said.
-	c.Consumer.IsolationLevel = sarama.ReadCommitted
-	c.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyRange()}
-	// A channel of 256 messages and fetches of 1 MiB leave sarama waiting for
-	// its own goroutines: these give a third more rows a second.
-	c.ChannelBufferSize = 4096
-	c.Consumer.Fetch.Default = 4 << 20
-	// The longest wait of a fetch for messages is also what leaving the
-	// group waits for.
-	c.Consumer.MaxWaitTime = 200 * time.Millisecond
-	return c, nil
-}
-
-// lookAround finds the topic and, for UntilEnd, where it ends.
-func (s *Source) lookAround() error {
-	ids, err := s.o.partitions(s.control, s.o.Topic)
-	if err != nil || !s.o.UntilEnd {
-		return err
-	}
-	s.ends = make(map[int32]int64, len(ids))
-	for _, p := range ids {
-		if s.ends[p], err = s.control.GetOffset(s.o.Topic, p, sarama.OffsetNewest); err != nil {
-			return fmt.Errorf("topic %s: partition %d: end offset: %w", s.o.Topic, p, err)
-		}
-	}
-	return nil
-}
-
 // Close closes the connections. Run must have returned.
-func (s *Source) Close() error {
-	return errors.Join(s.client.Close(), s.control.Close())
+func (s *Source) Close() error { return s.control.Close() }
+
+// own takes commits for a from now on; disown refuses them.
+func (s *Source) own(a *pipeline.Assignment) {
+	s.mu.Lock()
+	s.owned[a] = true
+	s.mu.Unlock()
+}
+
+func (s *Source) disown(a *pipeline.Assignment) {
+	s.mu.Lock()
+	delete(s.owned, a)
+	s.mu.Unlock()
+}
+
+// tick is how often the poller looks up from waiting.
+func (s *Source) tick() time.Duration {
+	if s.ends != nil {
+		return 100 * time.Millisecond
+	}
+	return time.Second
 }
 
 // Run implements pipeline.Source.
@@ -163,61 +165,24 @@ func (s *Source) Run(ctx context.Context, feed *pipeline.Feed) error {
 	s.stop, s.err = cancel, nil
 	s.mu.Unlock()
 
-	group, err := sarama.NewConsumerGroupFromClient(s.o.Group, s.client)
+	m, err := s.join(ctx, feed)
 	if err != nil {
-		return fmt.Errorf("group %s: %w", s.o.Group, err)
+		return err
 	}
-	var noting sync.WaitGroup
-	noting.Go(func() {
-		for err := range group.Errors() {
-			s.note(err.Error())
-		}
-	})
-	err = s.consume(ctx, group, feed)
-	leave := group.Close()
-	noting.Wait()
+	s.member.Store(m)
+	err = m.poll(ctx)
+	cancel()
+	leave := m.leave()
+	s.member.Store(nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.err != nil:
-		return s.err
-	case err != nil:
-		return err
-	case leave != nil && !gone(leave):
-		return fmt.Errorf("group %s: leaving: %w", s.o.Group, leave)
-	}
-	return nil
+	return cmp.Or(s.err, err, leave)
 }
 
 // gone reports errors that mean that the group has forgotten us already.
 func gone(err error) bool {
 	return errors.Is(err, sarama.ErrUnknownMemberId) || errors.Is(err, sarama.ErrIllegalGeneration) ||
 		errors.Is(err, sarama.ErrRebalanceInProgress)
-}
-
-// consume joins the group again after every rebalance, until ctx ends.
-func (s *Source) consume(ctx context.Context, group sarama.ConsumerGroup, feed *pipeline.Feed) error {
-	var since time.Time // of the first of the failures in a row
-	for {
-		h := &session{source: s, feed: feed}
-		err := group.Consume(ctx, []string{s.o.Topic}, h)
-		switch {
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // an end that was asked for is no failure
-		case err == nil || h.began:
-			since = time.Time{}
-			continue
-		case since.IsZero():
-			since = time.Now()
-			s.note(fmt.Sprintf("group %s: %v: will try again", s.o.Group, err))
-		case time.Since(since) > s.o.Patience:
-			return fmt.Errorf("group %s: %w", s.o.Group, err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
 }
 
 // end makes Run return err; nil is a graceful stop.
@@ -238,7 +203,7 @@ func (s *Source) note(text string) {
 
 // start gives where to read a partition from: what the group committed, or
 // the oldest or newest message. A commit outside of what the topic has is told.
-func (s *Source) start(partition int32, committed int64) (int64, error) {
+func (s *Source) start(partition int32, committed int64, first bool) (int64, error) {
 	oldest, err := s.control.GetOffset(s.o.Topic, partition, sarama.OffsetOldest)
 	if err != nil {
 		return 0, fmt.Errorf("topic %s: partition %d: first offset: %w", s.o.Topic, partition, err)
@@ -248,9 +213,9 @@ func (s *Source) start(partition int32, committed int64) (int64, error) {
 		return 0, fmt.Errorf("topic %s: partition %d: end offset: %w", s.o.Topic, partition, err)
 	}
 	switch {
-	case s.first && s.o.From == Latest:
+	case first && s.o.From == Latest:
 		return newest, nil
-	case s.first && s.o.From == Earliest, committed < 0:
+	case first && s.o.From == Earliest, committed < 0:
 		return oldest, nil
 	case committed < oldest:
 		s.note(fmt.Sprintf("%s/%d: %d records were deleted by the topic's retention before they were read",

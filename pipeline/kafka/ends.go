@@ -1,0 +1,142 @@
+package kafka
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"ctr/pipeline"
+)
+
+// Where reading until the end ends: topics may end in what no reader sees.
+
+// lookAround finds the topic and, for UntilEnd, where it ends.
+func (s *Source) lookAround() error {
+	ids, err := s.o.partitions(s.control, s.o.Topic)
+	if err != nil || !s.o.UntilEnd {
+		return err
+	}
+	s.ends = make(map[int32]int64, len(ids))
+	for _, p := range ids {
+		if s.ends[p], err = s.control.GetOffset(s.o.Topic, p, sarama.OffsetNewest); err != nil {
+			return fmt.Errorf("topic %s: partition %d: end offset: %w", s.o.Topic, p, err)
+		}
+	}
+	return nil
+}
+
+// bound gives a claim its end. A partition that came after the ends were
+// taken has none: all of it is new, and nothing of it is waited for.
+func (m *member) bound(c *claim) {
+	if m.source.ends != nil {
+		c.bounded, c.end = true, m.source.ends[c.a.Partition]
+		c.moved = time.Now()
+	}
+}
+
+// atEnd reports whether all claims have come to their ends. A member without
+// partitions waits for some: those of others come to it one rebalance after
+// it has joined.
+func (m *member) atEnd() bool {
+	if m.source.ends == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.claims {
+		if !c.done() {
+			return false
+		}
+	}
+	return len(m.claims) > 0 || time.Since(m.changed) > idleEnd
+}
+
+// idleEnd is how long a member that has no partitions waits for one.
+const idleEnd = 5 * time.Second
+
+// done reports whether nothing before the end is left to come.
+func (c *claim) done() bool { return c.bounded && c.next.Load() >= c.end }
+
+// skipEmpty looks at partitions that have given no records for a while: what
+// lies before their ends may hold none, such as the marks of transactions.
+func (m *member) skipEmpty() {
+	for _, c := range m.list() {
+		if c.bounded && !c.done() && time.Since(c.moved) > time.Second {
+			if m.source.nothingBefore(c.a, c.next.Load(), c.end) {
+				c.next.Store(c.end)
+			}
+			c.moved = time.Now()
+		}
+	}
+}
+
+// nothingBefore reports whether a partition has no message from next up to
+// end, only marks of transactions, aborted messages or gaps.
+func (s *Source) nothingBefore(a *pipeline.Assignment, next, end int64) bool {
+	for next < end {
+		after, empty, err := s.skip(a, next)
+		if err != nil {
+			s.note(fmt.Sprintf("%s: offset %d: %v", a, next, err))
+			return false
+		}
+		if !empty {
+			return false
+		}
+		if after <= next { // nothing at all is stored from next on
+			return true
+		}
+		next = after
+	}
+	return true
+}
+
+// skip fetches from next on and gives the offset after the batches of records
+// that came, and whether none of them holds a message for a reader.
+func (s *Source) skip(a *pipeline.Assignment, next int64) (after int64, empty bool, err error) {
+	broker, err := s.control.Leader(a.Topic, a.Partition)
+	if err != nil {
+		return 0, false, err
+	}
+	req := &sarama.FetchRequest{
+		Version: 11, MaxWaitTime: 100, MinBytes: 1, MaxBytes: 1 << 20,
+		Isolation: sarama.ReadCommitted,
+	}
+	req.AddBlock(a.Topic, a.Partition, next, 1<<20, -1)
+	resp, err := broker.Fetch(req)
+	if err != nil {
+		return 0, false, err
+	}
+	block := resp.GetBlock(a.Topic, a.Partition)
+	if block == nil {
+		return 0, false, sarama.ErrIncompleteResponse
+	}
+	if block.Err != sarama.ErrNoError {
+		return 0, false, block.Err
+	}
+	after = next
+	for _, set := range block.RecordsSet {
+		rb := set.RecordBatch
+		if rb == nil {
+			return 0, false, nil
+		}
+		if !rb.Control && len(rb.Records) > 0 && rb.LastOffset() >= next && !aborted(block, rb) {
+			return 0, false, nil
+		}
+		after = max(after, rb.LastOffset()+1)
+	}
+	if after == next && block.LastStableOffset <= next {
+		return 0, false, nil // a transaction is still open
+	}
+	return after, true, nil
+}
+
+// aborted reports whether rb belongs to a transaction that was aborted.
+func aborted(block *sarama.FetchResponseBlock, rb *sarama.RecordBatch) bool {
+	for _, t := range block.AbortedTransactions {
+		if rb.IsTransactional && t.ProducerID == rb.ProducerID && t.FirstOffset <= rb.FirstOffset {
+			return true
+		}
+	}
+	return false
+}

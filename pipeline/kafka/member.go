@@ -1,0 +1,315 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"ctr/pipeline"
+)
+
+// member is one stay in the group, from joining to leaving. One goroutine polls;
+// partitions come and go in callbacks of the client, on another.
+type member struct {
+	source *Source
+	feed   *pipeline.Feed
+	client *kgo.Client
+	ctx    context.Context // of Run
+	first  bool            // no partitions have come yet
+
+	mu      sync.Mutex
+	claims  map[int32]*claim
+	changed time.Time // when claims last changed
+}
+
+// claim is a partition for as long as this member has it.
+type claim struct {
+	a *pipeline.Assignment
+	// mu is held while a batch is filled and submitted, and while gone
+	// changes: after that, nothing more of the partition is submitted.
+	mu   sync.Mutex
+	gone bool
+
+	next    atomic.Int64 // the offset after the last record submitted
+	bounded bool         // reading stops before end
+	end     int64
+	moved   time.Time // when next last changed; the poller's own
+}
+
+// join makes the client that is a member of the group.
+func (s *Source) join(ctx context.Context, feed *pipeline.Feed) (*member, error) {
+	m := &member{
+		source: s, feed: feed, ctx: ctx, first: true,
+		claims: map[int32]*claim{}, changed: time.Now(),
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(s.o.Brokers...),
+		kgo.ClientID(s.o.ClientID),
+		kgo.DialTimeout(s.o.DialTimeout),
+		kgo.DisableClientMetrics(),
+		kgo.WithHooks(&s.watch),
+
+		kgo.ConsumerGroup(s.o.Group),
+		kgo.ConsumeTopics(s.o.Topic),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(s.o.SessionTimeout),
+		kgo.HeartbeatInterval(s.o.heartbeat()),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(m.assigned),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, p map[string][]int32) { m.revoked(p, false) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, p map[string][]int32) { m.revoked(p, true) }),
+		kgo.AdjustFetchOffsetsFn(m.starts),
+
+		// What a transaction has not committed was never said.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxBytes(fetchBytes),
+		kgo.FetchMaxPartitionBytes(fetchBytes / 2),
+	}
+	if s.o.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(s.o.InstanceID))
+	}
+	var err error
+	if m.client, err = kgo.NewClient(opts...); err != nil {
+		return nil, fmt.Errorf("group %s: %w", s.o.Group, err)
+	}
+	return m, nil
+}
+
+// fetchBytes is the most that a broker sends at a time. One such answer is
+// worked on and one waits for each broker: so much memory reading takes, and
+// as much again for what the records are unpacked into.
+const fetchBytes = 8 << 20
+
+// assigned takes up new partitions: it finds out where they begin and tells
+// the loop. The client fetches nothing of them before it returns.
+func (m *member) assigned(ctx context.Context, _ *kgo.Client, added map[string][]int32) {
+	if err := m.take(ctx, added[m.source.o.Topic]); err != nil && m.ctx.Err() == nil {
+		m.source.end(err)
+	}
+}
+
+func (m *member) take(ctx context.Context, ids []int32) error {
+	s := m.source
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.ctx, cancel)()
+	committed, err := s.committed(ctx, ids)
+	if err != nil {
+		return err
+	}
+	name, generation := m.client.GroupMetadata()
+	for _, p := range ids {
+		a := &pipeline.Assignment{
+			Topic: s.o.Topic, Partition: p, Group: s.o.Group, Generation: generation, Member: name,
+			Committed: committed[p].Offset, Metadata: committed[p].Metadata,
+		}
+		if a.Start, err = s.start(p, a.Committed, m.first); err != nil {
+			return err
+		}
+		c := &claim{a: a}
+		c.next.Store(a.Start)
+		m.bound(c)
+		m.mu.Lock()
+		m.claims[p], m.changed = c, time.Now()
+		m.mu.Unlock()
+		s.own(a)
+		if err := m.feed.Assigned(a); err != nil {
+			return err
+		}
+	}
+	if len(ids) > 0 {
+		m.first = false
+	}
+	return nil
+}
+
+// starts tells the client where to begin, in place of what it found itself.
+func (m *member) starts(_ context.Context, found map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for p := range found[m.source.o.Topic] {
+		if c := m.claims[p]; c != nil {
+			found[m.source.o.Topic][p] = kgo.NewOffset().At(c.next.Load())
+		}
+	}
+	return found, nil
+}
+
+// revoked gives partitions up: nothing more of them is submitted, and what was
+// is written and, unless they are lost already, committed before it returns.
+func (m *member) revoked(partitions map[string][]int32, lost bool) {
+	for _, p := range partitions[m.source.o.Topic] {
+		m.mu.Lock()
+		c := m.claims[p]
+		delete(m.claims, p)
+		m.changed = time.Now()
+		m.mu.Unlock()
+		if c != nil {
+			m.release(c, lost)
+		}
+	}
+}
+
+func (m *member) release(c *claim, lost bool) {
+	if lost {
+		m.source.disown(c.a)
+	}
+	c.mu.Lock()
+	c.gone = true
+	c.mu.Unlock()
+	err := m.feed.Revoked(c.a)
+	m.source.disown(c.a)
+	if err != nil {
+		m.source.end(err)
+	}
+}
+
+// list gives the claims by partition.
+func (m *member) list() []*claim {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.SortedFunc(maps.Values(m.claims), func(a, b *claim) int { return int(a.a.Partition - b.a.Partition) })
+}
+
+// taken are records of a claim that wait to be submitted.
+type taken struct {
+	claim     *claim
+	records   []*kgo.Record
+	highWater int64
+}
+
+// poll hands on what comes until ctx ends.
+func (m *member) poll(ctx context.Context) error {
+	var work []taken
+	for ctx.Err() == nil {
+		if m.atEnd() {
+			return nil
+		}
+		wait, cancel := context.WithTimeout(ctx, m.source.tick())
+		fetches := m.client.PollFetches(wait)
+		cancel()
+		// Whose the records are is decided while no partition can come or go;
+		// handing them on may take longer than a rebalance waits.
+		work = m.sort(work[:0], fetches)
+		m.client.AllowRebalance()
+		if err := m.failed(fetches); err != nil {
+			return err
+		}
+		for _, t := range work {
+			if err := m.submit(t); err != nil {
+				return err
+			}
+		}
+		m.skipEmpty()
+		if err := m.source.watch.patience(m.source.o.Patience); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sort finds the claims of the records that came.
+func (m *member) sort(work []taken, fetches kgo.Fetches) []taken {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if c := m.claims[p.Partition]; c != nil && p.Topic == m.source.o.Topic && len(p.Records) > 0 {
+			work = append(work, taken{c, p.Records, p.HighWatermark})
+		}
+	})
+	return work
+}
+
+// failed gives the first error that trying again won't mend; others are told.
+func (m *member) failed(fetches kgo.Fetches) error {
+	for _, e := range fetches.Errors() {
+		var group *kgo.ErrGroupSession
+		var gone *kgo.ErrDataLoss
+		switch {
+		case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, context.Canceled), errors.Is(e.Err, kgo.ErrClientClosed):
+		case errors.As(e.Err, &group):
+			return m.source.groupError(group.Err)
+		case errors.As(e.Err, &gone):
+			m.source.note(fmt.Sprintf("%s/%d: records up to offset %d were lost by the brokers; reading on from %d",
+				gone.Topic, gone.Partition, gone.ConsumedTo, gone.ResetTo))
+		default:
+			return fmt.Errorf("topic %s: partition %d: %w", e.Topic, e.Partition, e.Err)
+		}
+	}
+	return nil
+}
+
+// submit puts records into batches: a batch is small where records are few,
+// and full where they are not.
+func (m *member) submit(t taken) error {
+	c := t.claim
+	for len(t.records) > 0 && m.ctx.Err() == nil {
+		b, err := m.feed.Batch(c.a)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		if c.gone || c.done() {
+			c.mu.Unlock()
+			m.feed.GiveBack(b)
+			return nil
+		}
+		n := min(len(t.records), cap(b.Records))
+		for _, r := range t.records[:n] {
+			if c.bounded && r.Offset >= c.end {
+				c.next.Store(c.end)
+				break
+			}
+			b.Records = append(b.Records, record(r))
+			c.next.Store(r.Offset + 1)
+		}
+		t.records = t.records[n:]
+		b.HighWater = t.highWater
+		m.feed.Submit(b)
+		c.mu.Unlock()
+	}
+	c.moved = time.Now()
+	return nil
+}
+
+func record(r *kgo.Record) pipeline.Record {
+	out := pipeline.Record{Key: r.Key, Value: r.Value, Offset: r.Offset, Millis: -1}
+	if !r.Timestamp.IsZero() {
+		out.Millis = r.Timestamp.UnixMilli()
+	}
+	if len(r.Headers) > 0 {
+		out.Headers = make([]pipeline.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			out.Headers[i] = pipeline.Header{Key: []byte(h.Key), Value: h.Value}
+		}
+	}
+	return out
+}
+
+// leave gives all partitions up and leaves the group.
+func (m *member) leave() error {
+	ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
+	defer cancel()
+	err := m.client.LeaveGroupContext(ctx)
+	// Where the brokers are away, or the client never came to it.
+	for _, c := range m.list() {
+		m.revoked(map[string][]int32{c.a.Topic: {c.a.Partition}}, true)
+	}
+	m.client.CloseAllowingRebalance()
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) && !gone(err) {
+		return fmt.Errorf("group %s: leaving: %w", m.source.o.Group, err)
+	}
+	return nil
+}
+
+// leavePatience is how long leaving the group may take, the last commit
+// included.
+const leavePatience = 20 * time.Second

@@ -1,0 +1,74 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// watch tells when brokers go and when they are back, in one line each. It
+// implements hooks of the client.
+type watch struct {
+	note func(text string)
+
+	mu   sync.Mutex
+	away map[string]time.Time // by address: since when connections fail
+	// heard is when any broker last answered.
+	heard time.Time
+	last  error
+}
+
+var (
+	_ kgo.HookBrokerConnect = (*watch)(nil)
+	_ kgo.HookBrokerRead    = (*watch)(nil)
+)
+
+// OnBrokerConnect is told of every try to connect.
+func (w *watch) OnBrokerConnect(b kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	addr := net.JoinHostPort(b.Host, fmt.Sprint(b.Port))
+	w.mu.Lock()
+	since, known := w.away[addr]
+	switch {
+	case err != nil && !known && !errors.Is(err, net.ErrClosed):
+		if w.away == nil {
+			w.away = map[string]time.Time{}
+		}
+		w.away[addr], w.last = time.Now(), err
+	case err == nil && known:
+		delete(w.away, addr)
+	default:
+		known = err == nil // nothing to say
+		since = time.Time{}
+	}
+	w.mu.Unlock()
+	switch {
+	case err != nil && !known:
+		w.note(fmt.Sprintf("broker %s does not answer: %v: trying again", addr, err))
+	case err == nil && !since.IsZero():
+		w.note(fmt.Sprintf("broker %s is back after %v", addr, time.Since(since).Round(100*time.Millisecond)))
+	}
+}
+
+// OnBrokerRead is told of every answer.
+func (w *watch) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error) {
+	if err == nil {
+		w.mu.Lock()
+		w.heard = time.Now()
+		w.mu.Unlock()
+	}
+}
+
+// patience gives an error once no broker has answered for so long and
+// connections fail.
+func (w *watch) patience(most time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.away) == 0 || w.heard.IsZero() || time.Since(w.heard) < most {
+		return nil
+	}
+	return fmt.Errorf("no broker has answered for %v: %w", time.Since(w.heard).Round(time.Second), w.last)
+}
