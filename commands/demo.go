@@ -215,9 +215,9 @@ func (d *demo) stream(ctx context.Context, brokers []string, held string) error 
 		return err
 	}
 	o := scoreOptions{
-		model: d.path("model.ctr"), output: d.r.Predictions, overwrite: true,
+		model: d.path("model.ctr"), outputs: []string{d.r.Predictions}, overwrite: true,
 		deadLetters: d.path("predictions.dead.jsonl"), brokers: brokers, topic: defaultTopic,
-		from: string(kafka.Earliest), printRate: 10, statsEvery: 2 * time.Second,
+		from: string(kafka.Earliest), printRate: 10, statsEvery: 2 * time.Second, session: 10 * time.Second,
 	}
 	o.Threads = d.threads
 	var scored atomic.Int64

@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -16,7 +18,8 @@ import (
 type scoreOptions struct {
 	pipeline.Input        // of files; Columns, NoHeader, Comma and Threads of topics too
 	model, threshold      string
-	output                string // "" = the default
+	outputs               []string // none = the default
+	create                bool     // topics that are written to
 	appendTo, overwrite   bool
 	format                string // of files
 	brokers               []string
@@ -39,7 +42,7 @@ type scoreOptions struct {
 func scoreCommand(s *stdio) *cli.Command {
 	var c common
 	o := scoreOptions{
-		format: "csv", brokers: []string{defaultBroker}, topic: defaultTopic, group: "ctr-score",
+		brokers: []string{defaultBroker}, topic: defaultTopic, group: "ctr-score",
 		from: string(kafka.Committed), delivery: "at-least-once", printRate: 10, statsEvery: 5 * time.Second,
 		session: 10 * time.Second,
 	}
@@ -51,15 +54,16 @@ func scoreCommand(s *stdio) *cli.Command {
 		durationFlag(&o.session, "session-timeout", "`TIME` without a sign of life after which the group gives this member's partitions to others"),
 		stringFlag(&o.instance, "instance-id", "`NAME` of a static member, of each another: it may stop and come back within the session timeout, and keeps its partitions"),
 		boolFlag(&o.untilEnd, "until-end", "stop at what is in the topic now"),
-		choiceFlag(&o.delivery, "delivery", "`HOW` rows are kept safe: at-least-once loses none, and may score some again after a crash", "at-least-once"),
-		stringFlag(&o.deadLetters, "dead-letter", "the `FILE` for records that cannot be scored; OUTPUT.dead.jsonl by default"),
+		choiceFlag(&o.delivery, "delivery", "`HOW` rows are kept safe: at-least-once loses none, and may write some again after a crash; exactly-once (to a topic) does not do that either", "at-least-once", "exactly-once"),
+		stringFlag(&o.deadLetters, "dead-letter", "the `FILE` or kafka:TOPIC for records that cannot be scored; OUTPUT.dead.jsonl by default, and kafka:TOPIC.dead exactly once"),
+		boolFlag(&o.create, "create", "create topics that are written to if they are not there"),
 		stringFlag(&o.stateDir, "state", "the `FOLDER` that keeps what a model with history has seen, shared by members of the group that are to take over from each other; OUTPUT.state by default"),
 		boolFlag(&o.appendTo, "append", "add to an existing output"),
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
 	)
 	data := group("Files and rows",
-		choiceFlag(&o.format, "format", "`NAME` of the form of scored files: csv, json (lines) or kaggle (id,click)", "csv", "json", "kaggle"),
+		choiceFlag(&o.format, "format", "`NAME` of the form of predictions: csv, json (lines) or, of scored files, kaggle (id,click); by default csv, and json in topics and files named .jsonl", "csv", "json", "kaggle"),
 		listFlag(&o.Columns, "columns", "`NAMES` of the columns of rows without a header, separated by commas"),
 		boolFlag(&o.NoHeader, "no-header", "the first row of a file is data, whatever it looks like"),
 		delimiterFlag(&o.Comma, "delimiter", "what separates columns, comma or tab, by `NAME`; found from the data by default"),
@@ -73,6 +77,8 @@ func scoreCommand(s *stdio) *cli.Command {
 		ArgsUsage: "[FILE…]", Args: true,
 		UsageText: `ctr score --topic cte_queue
 			ctr score --topic cte_queue --until-end --quiet --output out.csv
+			ctr score --topic cte_queue --output predictions.jsonl,kafka:scored --create
+			ctr score --output kafka:scored --delivery exactly-once --create
 			ctr score rows.csv --output scored.csv
 			ctr score test.csv --format kaggle --output submission.csv
 			cat rows.csv | ctr score -`,
@@ -83,7 +89,7 @@ func scoreCommand(s *stdio) *cli.Command {
 				thresholdFlag(&o.threshold, "predict a click above `X`; auto, the default, is the model's own"),
 			),
 			group("Output",
-				stringFlag(&o.output, "output", "the `FILE` for predictions: of a topic, predictions.csv by default; of files, standard output"),
+				listFlag(&o.outputs, "output", "the `FILE` or kafka:TOPIC for predictions of a topic, predictions.csv by default; several separated by commas. Of files, a FILE, standard output by default"),
 				boolFlag(&o.overwrite, "overwrite", "replace an existing output"),
 			),
 			topicFlags, data, c.quietFlags("of a topic, no line for each row; of files, no progress and no notes")),
@@ -97,7 +103,7 @@ func scoreCommand(s *stdio) *cli.Command {
 				}
 				return scoreFiles(cc.Context, o, s, &c)
 			}
-			for _, name := range []string{"format", "since", "until", "no-header"} {
+			for _, name := range []string{"since", "until", "no-header"} {
 				if onCommandLine(cc, name) {
 					return usagef("--%s without a file: want FILE, - for standard input", name)
 				}
@@ -118,10 +124,15 @@ type scoredFiles struct {
 }
 
 func scoreFiles(ctx context.Context, o scoreOptions, s *stdio, c *common) error {
-	if o.output == "" {
-		o.output = "-"
+	output := "-"
+	switch len(o.outputs) {
+	case 0:
+	case 1:
+		output = o.outputs[0]
+	default:
+		return usagef("--output %s: want one, of files", strings.Join(o.outputs, ","))
 	}
-	if c.json && o.output == "-" {
+	if c.json && output == "-" {
 		return usagef("--json: the predictions go to standard output").
 			withHint("--output FILE writes them to a file; --format json makes them JSON lines")
 	}
@@ -132,13 +143,13 @@ func scoreFiles(ctx context.Context, o scoreOptions, s *stdio, c *common) error 
 	defer p.close()
 	r, err := pipeline.ScoreFiles(ctx, pipeline.ScoreFileOptions{
 		Input: o.Input, Model: o.model, Threshold: o.threshold,
-		Output: o.output, Format: o.format, Overwrite: o.overwrite,
+		Output: output, Format: cmp.Or(o.format, "csv"), Overwrite: o.overwrite,
 	}, s.out, p)
 	if err != nil {
 		return err
 	}
 	if c.json {
-		return printJSON(s.out, scoredFiles{r.Rows, r.Bad, r.Seconds, r.Mean, o.output, r.Metrics})
+		return printJSON(s.out, scoredFiles{r.Rows, r.Bad, r.Seconds, r.Mean, output, r.Metrics})
 	}
 	p.Note(fmt.Sprintf("%s scored in %s, mean probability %.4f%s", count(r.Rows, "row"), seconds(r.Seconds), r.Mean, labelled(r.Metrics)))
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -58,7 +57,7 @@ func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) err
 	stopped := context.AfterFunc(ctx, func() { p.Note("stopping: finishing what was read") })
 	defer stopped()
 	o.started = func() {
-		p.Note(fmt.Sprintf("scoring topic %s with %s into %s; Ctrl-C stops", o.topic, o.model, o.output))
+		p.Note(fmt.Sprintf("scoring topic %s with %s into %s; Ctrl-C stops", o.topic, o.model, strings.Join(o.outputs, ",")))
 	}
 	sum, err := o.scoreTopic(ctx, s, c, p)
 	if err != nil {
@@ -102,21 +101,8 @@ func (o *scoreOptions) checkTopic() error {
 		return usagef("--topic: want the name of a topic")
 	case o.appendTo && o.overwrite:
 		return usagef("--append and --overwrite: want one of them")
-	case o.output == "-":
-		return usagef("--output -: want a file name").withHint("the console shows the rows as they come; ctr score FILE writes to standard output")
-	case strings.HasPrefix(o.output, "kafka:"), strings.HasPrefix(o.deadLetters, "kafka:"):
-		return usagef("kafka: as an output: want a file name")
 	}
-	if o.output == "" {
-		o.output = defaultOutput
-	}
-	if o.deadLetters == "" {
-		o.deadLetters = pipeline.DeadLetterPath(o.output)
-		if info, err := os.Stat(o.output); err == nil && !info.Mode().IsRegular() { // /dev/null
-			o.deadLetters = pipeline.DeadLetterPath(defaultOutput)
-		}
-	}
-	return nil
+	return o.checkOutputs()
 }
 
 // scorers gives what scores records with a model, and what it remembers of
@@ -135,8 +121,8 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
 	keep := pipeline.HistoryOptions{Dir: o.stateDir}
-	if info, err := os.Stat(o.output); keep.Dir == "" && (err != nil || info.Mode().IsRegular()) { // not /dev/null
-		keep.Dir = pipeline.StateDir(o.output)
+	if path, none := o.firstFile(); keep.Dir == "" && !none {
+		keep.Dir = pipeline.StateDir(path)
 	}
 	history, err := pipeline.NewHistory(a, options, keep)
 	return scorers, history, err
@@ -146,19 +132,12 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (pipeline.Scorer, error),
 	src *kafka.Source, s *stdio, c *common, p *progress,
 ) (sum pipeline.Summary, err error) {
-	csv := pipeline.CSVOptions{Path: o.output, Model: hash, Append: o.appendTo, Overwrite: o.overwrite}
-	if o.from == string(kafka.Committed) {
-		if csv.Commits, err = src.Committed(ctx); err != nil {
-			return sum, err
-		}
-	}
-	file, err := pipeline.OpenCSV(csv)
+	sinks, err := o.sinks(ctx, hash, src, p.Note)
 	if err != nil {
 		return sum, err
 	}
-	// The console comes first: what stands there may never get into the file,
-	// but what is committed is in the file.
-	sinks := []pipeline.Sink{pipeline.NewDeadLetters(o.deadLetters), file}
+	// The console comes first: what stands there may never get into the output,
+	// but what is committed is in the output.
 	if !c.quiet && !c.json && o.printRate > 0 {
 		sinks = append([]pipeline.Sink{pipeline.NewConsole(s.out, o.printRate)}, sinks...)
 	}
@@ -171,6 +150,9 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 	options := pipeline.ScoreOptions{
 		Scorers: scorers, History: o.history, Threads: o.Threads, MaxBad: o.maxBad,
 		StatsEvery: o.statsEvery,
+	}
+	if o.delivery == exactlyOnce {
+		options.CommitRows, options.CommitEvery = transactionRows, transactionTime
 	}
 	if o.statsEvery > 0 {
 		options.Stats = sayStats(p)
@@ -233,7 +215,7 @@ func runningText(r *metrics.Summary) string {
 
 // summary is the last line.
 func (o *scoreOptions) summary(sum *pipeline.Summary) string {
-	line := fmt.Sprintf("%s scored in %s%s; written to %s", count(sum.Rows, "row"), seconds(sum.Seconds), runningText(&sum.Running), o.output)
+	line := fmt.Sprintf("%s scored in %s%s; written to %s", count(sum.Rows, "row"), seconds(sum.Seconds), runningText(&sum.Running), strings.Join(o.outputs, ","))
 	if sum.Bad > 0 {
 		line += fmt.Sprintf("; %s in %s", count(sum.Bad, "bad record"), o.deadLetters)
 	}
@@ -242,7 +224,7 @@ func (o *scoreOptions) summary(sum *pipeline.Summary) string {
 
 func (o *scoreOptions) scored(sum *pipeline.Summary) scoredTopic {
 	r := scoredTopic{
-		Rows: sum.Rows, Bad: sum.Bad, Seconds: sum.Seconds, Topic: o.topic, Output: o.output,
+		Rows: sum.Rows, Bad: sum.Bad, Seconds: sum.Seconds, Topic: o.topic, Output: strings.Join(o.outputs, ","),
 		Labelled: sum.Running.Labelled, Committed: []committedView{},
 	}
 	if sum.Running.Rows > 0 {

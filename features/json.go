@@ -189,7 +189,7 @@ func (b *Block) nameKeys() {
 			continue
 		}
 		b.keys[name] = i
-		if text := string(appendString(nil, name)); len(text) == len(name)+2 {
+		if text := string(AppendJSONString(nil, name)); len(text) == len(name)+2 {
 			b.quotedNames[i] = text
 		}
 	}

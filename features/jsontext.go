@@ -94,15 +94,16 @@ func (r *Row) AppendJSON(dst []byte, layout Layout) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = appendString(dst, layout[i])
+		dst = AppendJSONString(dst, layout[i])
 		dst = append(dst, ':')
-		dst = appendString(dst, r.Field(i))
+		dst = AppendJSONString(dst, r.Field(i))
 	}
 	return append(dst, '}')
 }
 
-// appendString adds s as a JSON string.
-func appendString[S string | []byte](dst []byte, s S) []byte {
+// AppendJSONString adds s as a JSON string. Bytes that are not UTF-8 are written as
+// Row.AppendJSON does.
+func AppendJSONString[S string | []byte](dst []byte, s S) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for i := 0; i < len(s); {

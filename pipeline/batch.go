@@ -176,6 +176,10 @@ type Commit struct {
 // commit on.
 var ErrNotOwner = errors.New("the partition belongs to another member of the group now")
 
+// ErrTryAgain is wrapped by the error of a Sink's Commit that has committed
+// nothing, and lost nothing: the next one covers the same rows and more.
+var ErrTryAgain = errors.New("will try again")
+
 // Source reads the records of a topic as one member of a group.
 type Source interface {
 	// Run joins the group and hands batches to feed until ctx ends, the
@@ -199,7 +203,8 @@ type Sink interface {
 	Write(b *Batch) error
 	// Commit makes all that was written durable, and may set the Metadata of
 	// the commits. owned is true where the sink has stored the offsets
-	// itself, together with its output; otherwise the Source does it next.
+	// itself, together with its output; otherwise the Source does it next. It
+	// gives ErrNotOwner as Source.Commit does, and may give ErrTryAgain.
 	Commit(ctx context.Context, commits []Commit) (owned bool, err error)
 	// Close releases what the sink holds. What was not committed may be
 	// lost or kept.

@@ -32,6 +32,9 @@ type ScoreOptions struct {
 	Batches int
 	// CommitEvery is the longest time between commits. The default is 1 s.
 	CommitEvery time.Duration
+	// CommitRows, where not 0, is how many rows are written between commits at
+	// most, give or take a batch.
+	CommitRows int
 	// MaxBad is how many bad records are passed over before Score stops with
 	// features.TooManyBad; nil means any number.
 	MaxBad *int64
@@ -57,8 +60,8 @@ func (o *ScoreOptions) Validate() error {
 	if o.Batches < 0 {
 		faults = append(faults, fmt.Sprintf("Batches %d: want 0 (by threads) or more", o.Batches))
 	}
-	if o.CommitEvery < 0 || o.StatsEvery < 0 {
-		faults = append(faults, "CommitEvery, StatsEvery: want 0 or more")
+	if o.CommitEvery < 0 || o.StatsEvery < 0 || o.CommitRows < 0 {
+		faults = append(faults, "CommitEvery, CommitRows, StatsEvery: want 0 or more")
 	}
 	if o.MaxBad != nil && *o.MaxBad < 0 {
 		faults = append(faults, fmt.Sprintf("MaxBad %d: want nil (no limit), 0 or more", *o.MaxBad))

@@ -34,6 +34,7 @@ type writer struct {
 	began, lastStats time.Time
 	lastRows         int64
 	rows, bad        int64
+	since            int // rows written since the last commit
 	firstBad         error
 	running          metrics.Running
 }
@@ -145,12 +146,16 @@ func (w *writer) write(b *Batch) error {
 		return err
 	}
 	w.rows += int64(b.Len() - len(b.Bad))
+	w.since += b.Len()
 	w.running.Threshold = b.Threshold
 	w.running.Merge(&b.tally)
 	i := slices.IndexFunc(w.owned, func(o *owned) bool { return o.Assignment == b.Assignment })
 	o := w.owned[i]
 	o.next, o.highWater = b.Next(), max(o.highWater, b.HighWater)
 	o.rows += int64(b.Len() - len(b.Bad))
+	if w.o.CommitRows > 0 && w.since >= w.o.CommitRows {
+		return w.commit(false)
+	}
 	return nil
 }
 
@@ -191,7 +196,7 @@ func (w *writer) commit(last bool) error {
 	if w.feed.failure() != nil {
 		return nil
 	}
-	w.claims = false
+	w.claims, w.since = false, 0
 	var commits []Commit
 	for _, o := range w.owned {
 		if o.next != o.committed {
@@ -204,10 +209,10 @@ func (w *writer) commit(last bool) error {
 	ctx, cancel := context.WithTimeout(w.ctx, commitPatience)
 	defer cancel()
 	done, err := w.sink.Commit(ctx, commits)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotOwner) && !errors.Is(err, ErrTryAgain) {
 		return err
 	}
-	if !done {
+	if err == nil && !done {
 		err = w.src.Commit(ctx, commits)
 	}
 	switch {

@@ -30,7 +30,7 @@ func scored(first int64, ids ...string) *Batch {
 
 func TestCSVLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.csv")
-	s, err := OpenCSV(CSVOptions{Path: path, Model: "0123456789ab"})
+	s, err := OpenFileSink(FileOptions{Path: path, Model: "0123456789ab"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestTornTailIsCut(t *testing.T) {
 	commits := []Position{{Metadata: OutputName(path)}}
 	write := func(b *Batch) {
 		t.Helper()
-		s, err := OpenCSV(CSVOptions{Path: path, Model: "0123456789ab", Commits: commits})
+		s, err := OpenFileSink(FileOptions{Path: path, Model: "0123456789ab", Commits: commits})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,16 +104,16 @@ func TestTornTailIsCut(t *testing.T) {
 	}
 }
 
-func TestOpenCSVRefuses(t *testing.T) {
+func TestOpenFileSinkRefuses(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "p.csv")
-	f := func(content string, o CSVOptions, want string) {
+	f := func(content string, o FileOptions, want string) {
 		t.Helper()
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		o.Path = path
-		s, err := OpenCSV(o)
+		s, err := OpenFileSink(o)
 		if err == nil {
 			s.Close()
 		}
@@ -130,19 +130,19 @@ func TestOpenCSVRefuses(t *testing.T) {
 	row := CSVHeader + "a,,0,0.1,2026-01-01T00:00:00.000Z,t,0,0,0123456789ab\n"
 	exists := path + ": exists, and the group's commits do not name it"
 	known := []Position{{Metadata: OutputName(path)}}
-	f("", CSVOptions{}, "")
-	f(CSVHeader, CSVOptions{}, "")
-	f(row, CSVOptions{}, exists)
-	f(row, CSVOptions{Commits: []Position{{Metadata: OutputName(dir + "/other/p.csv")}}}, exists)
-	f(row, CSVOptions{Commits: known}, "")
-	f(row, CSVOptions{Append: true}, "")
-	f(row, CSVOptions{Overwrite: true}, "")
-	f("something else\n", CSVOptions{}, exists)
-	f("something else\n", CSVOptions{Overwrite: true}, "")
-	f("something else\n", CSVOptions{Append: true},
+	f("", FileOptions{}, "")
+	f(CSVHeader, FileOptions{}, "")
+	f(row, FileOptions{}, exists)
+	f(row, FileOptions{Commits: []Position{{Metadata: OutputName(dir + "/other/p.csv")}}}, exists)
+	f(row, FileOptions{Commits: known}, "")
+	f(row, FileOptions{Append: true}, "")
+	f(row, FileOptions{Overwrite: true}, "")
+	f("something else\n", FileOptions{}, exists)
+	f("something else\n", FileOptions{Overwrite: true}, "")
+	f("something else\n", FileOptions{Append: true},
 		path+`: line 1: "something else\n": want `+strings.TrimSpace(CSVHeader))
-	f(row, CSVOptions{Append: true, Overwrite: true}, "append, overwrite: want at most one of them")
-	if _, err := OpenCSV(CSVOptions{Path: dir}); errorText(err) != dir+": a folder: want a file" {
+	f(row, FileOptions{Append: true, Overwrite: true}, "append, overwrite: want at most one of them")
+	if _, err := OpenFileSink(FileOptions{Path: dir}); errorText(err) != dir+": a folder: want a file" {
 		t.Errorf("a directory: error %v", err)
 	}
 }
@@ -157,7 +157,7 @@ func errorText(err error) string {
 // TestMain lets the tests start a second process that holds a lock.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("CTR_TEST_LOCK"); path != "" {
-		if _, err := OpenCSV(CSVOptions{Path: path, Append: true}); err != nil {
+		if _, err := OpenFileSink(FileOptions{Path: path, Append: true}); err != nil {
 			os.Stdout.WriteString(err.Error() + "\n")
 			os.Exit(1)
 		}
@@ -185,7 +185,7 @@ func TestLockBetweenProcesses(t *testing.T) {
 	if _, err := out.Read(said); err != nil || string(said) != "locked\n" {
 		t.Fatalf("the other process said %q (%v)", said, err)
 	}
-	_, err = OpenCSV(CSVOptions{Path: path})
+	_, err = OpenFileSink(FileOptions{Path: path})
 	if want := path + ": process " + strconv.Itoa(cmd.Process.Pid) + " is writing it"; errorText(err) != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -193,7 +193,7 @@ func TestLockBetweenProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
-	s, err := OpenCSV(CSVOptions{Path: path})
+	s, err := OpenFileSink(FileOptions{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestDiskFull(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("/dev/full is Linux's")
 	}
-	_, err := OpenCSV(CSVOptions{Path: "/dev/full"})
+	_, err := OpenFileSink(FileOptions{Path: "/dev/full"})
 	if !errors.Is(err, syscall.ENOSPC) || err.Error() != "write /dev/full: no space left on device" {
 		t.Errorf("error %v, want no space", err)
 	}
@@ -239,7 +239,7 @@ func TestConsole(t *testing.T) {
 
 // Writing a batch allocates a small number of times, however many rows it has.
 func TestCSVAllocations(t *testing.T) {
-	s, err := OpenCSV(CSVOptions{Path: filepath.Join(t.TempDir(), "p.csv"), Model: "m"})
+	s, err := OpenFileSink(FileOptions{Path: filepath.Join(t.TempDir(), "p.csv"), Model: "m"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func scoreAll(b *testing.B, c kafka.Options, topic, model string) int64 {
 		b.Fatal(err)
 	}
 	defer src.Close()
-	sink, err := pipeline.OpenCSV(pipeline.CSVOptions{Path: filepath.Join(b.TempDir(), "p.csv"), Overwrite: true, Model: a.Hash})
+	sink, err := pipeline.OpenFileSink(pipeline.FileOptions{Path: filepath.Join(b.TempDir(), "p.csv"), Overwrite: true, Model: a.Hash})
 	if err != nil {
 		b.Fatal(err)
 	}

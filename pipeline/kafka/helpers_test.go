@@ -135,7 +135,7 @@ func (r run) score(ctx context.Context) (sum pipeline.Summary, err error) {
 	if err != nil {
 		return sum, err
 	}
-	csv, err := pipeline.OpenCSV(pipeline.CSVOptions{
+	csv, err := pipeline.OpenFileSink(pipeline.FileOptions{
 		Path: r.output, Model: "abcdef", Commits: commits, Append: r.append,
 	})
 	if err != nil {

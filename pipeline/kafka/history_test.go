@@ -116,7 +116,7 @@ func (x *tired) score(t *testing.T, c kafka.Options, topic, output string, after
 	if err != nil {
 		t.Fatal(err)
 	}
-	csv, err := pipeline.OpenCSV(pipeline.CSVOptions{Path: output, Model: x.art.Hash, Commits: commits})
+	csv, err := pipeline.OpenFileSink(pipeline.FileOptions{Path: output, Model: x.art.Hash, Commits: commits})
 	if err != nil {
 		t.Fatal(err)
 	}

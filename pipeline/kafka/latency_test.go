@@ -55,7 +55,7 @@ func BenchmarkLatency(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer src.Close()
-	csv, err := pipeline.OpenCSV(pipeline.CSVOptions{Path: filepath.Join(b.TempDir(), "p.csv")})
+	csv, err := pipeline.OpenFileSink(pipeline.FileOptions{Path: filepath.Join(b.TempDir(), "p.csv")})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func TestKilledLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	csv, err := pipeline.OpenCSV(pipeline.CSVOptions{Path: r.output})
+	csv, err := pipeline.OpenFileSink(pipeline.FileOptions{Path: r.output})
 	if err != nil {
 		t.Fatal(err)
 	}

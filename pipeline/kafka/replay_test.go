@@ -305,7 +305,7 @@ func TestSameRowSameNumber(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer src.Close()
-			sink, err := pipeline.OpenCSV(pipeline.CSVOptions{Path: path, Model: a.Hash})
+			sink, err := pipeline.OpenFileSink(pipeline.FileOptions{Path: path, Model: a.Hash})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -149,6 +149,12 @@ func (s *Source) disown(a *pipeline.Assignment) {
 	s.mu.Unlock()
 }
 
+func (s *Source) owns(a *pipeline.Assignment) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owned[a]
+}
+
 // tick is how often the poller looks up from waiting.
 func (s *Source) tick() time.Duration {
 	if s.ends != nil {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,13 +25,15 @@ const CSVHeader = "id,y,prediction,probability,timestamp,topic,partition,offset,
 // timestampForm is RFC 3339 with milliseconds.
 const timestampForm = "2006-01-02T15:04:05.000Z07:00"
 
-// CSVOptions say where predictions go.
-type CSVOptions struct {
+// FileOptions say where predictions go.
+type FileOptions struct {
 	// Path is the file. One that is no regular file (a pipe, /dev/null) is
 	// written from wherever it stands.
 	Path string
 	// Model is what the column model holds: a short hash of the model file.
 	Model string
+	// JSON asks for JSON lines instead of CSV.
+	JSON bool
 	// Append adds to a file that exists; Overwrite empties it. Without
 	// either, a file with rows is continued only where Commits name it.
 	Append, Overwrite bool
@@ -39,23 +42,22 @@ type CSVOptions struct {
 	Commits []Position
 }
 
-// CSVSink writes predictions to a file, one write a batch, so that a row can
+// FileSink writes predictions to a file, CSV or JSON lines, one write a batch, so that a row can
 // be seen as soon as it is scored. A commit syncs the file to disk first, so
 // that committed rows survive the machine; rows written after the last commit
 // are scored again after a crash and then stand in the file twice.
 //
 // The metadata of its commits is OutputName of its path. While it is open,
 // PATH.lock keeps other processes away.
-type CSVSink struct {
+type FileSink struct {
 	path  string
 	name  string
-	model string
+	text  PredictionText
 	f     *os.File
 	lock  *fileLock // nil for what is no regular file
 	size  int64     // where whole rows end
 	dirty bool      // something was written since the last sync
 	buf   []byte
-	stamp []byte
 }
 
 // OutputName is how commits name an output file: "ctr:", 12 hex digits of the
@@ -72,14 +74,14 @@ func OutputName(path string) string {
 	return "ctr:" + hex.EncodeToString(sum[:6]) + ":" + filepath.Base(abs)
 }
 
-// OpenCSV creates or continues a file of predictions. A last line that a
+// OpenFileSink creates or continues a file of predictions. A last line that a
 // killed process left half-written is cut off. The error is a *LockedError
 // where another process is writing the file.
-func OpenCSV(o CSVOptions) (*CSVSink, error) {
+func OpenFileSink(o FileOptions) (*FileSink, error) {
 	if o.Append && o.Overwrite {
 		return nil, errors.New("append, overwrite: want at most one of them")
 	}
-	s := &CSVSink{path: o.Path, name: OutputName(o.Path), model: o.Model}
+	s := &FileSink{path: o.Path, name: OutputName(o.Path), text: PredictionText{Model: o.Model, JSON: o.JSON}}
 	regular := true
 	if fi, err := os.Stat(o.Path); err == nil {
 		if fi.IsDir() {
@@ -106,17 +108,45 @@ func OpenCSV(o CSVOptions) (*CSVSink, error) {
 	return s, nil
 }
 
-func (s *CSVSink) openStream() (err error) {
+// header is what a file has before its rows, begin what it begins with once
+// it has rows.
+func (s *FileSink) header() string {
+	if s.text.JSON {
+		return ""
+	}
+	return CSVHeader
+}
+
+func (s *FileSink) begin() string { return cmp.Or(s.header(), `{"id":`) }
+
+// NameOutput adds an output's name to the metadata of commits: there may be
+// several outputs.
+func NameOutput(commits []Commit, name string) {
+	for i := range commits {
+		if m := &commits[i].Metadata; *m == "" {
+			*m = name
+		} else {
+			*m += "\n" + name
+		}
+	}
+}
+
+// names reports whether metadata names an output.
+func names(metadata, name string) bool {
+	return slices.Contains(strings.Split(metadata, "\n"), name)
+}
+
+func (s *FileSink) openStream() (err error) {
 	if s.f, err = os.OpenFile(s.path, os.O_WRONLY, 0); err != nil {
 		return err
 	}
-	if _, err = s.f.WriteString(CSVHeader); err != nil {
+	if _, err = s.f.WriteString(s.header()); err != nil {
 		s.f.Close()
 	}
 	return err
 }
 
-func (s *CSVSink) openFile(o CSVOptions) (err error) {
+func (s *FileSink) openFile(o FileOptions) (err error) {
 	if s.f, err = os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
 		return err
 	}
@@ -125,20 +155,25 @@ func (s *CSVSink) openFile(o CSVOptions) (err error) {
 		return err
 	}
 	s.size = fi.Size()
-	head := make([]byte, min(s.size, int64(len(CSVHeader))))
+	begin := s.begin()
+	head := make([]byte, min(s.size, int64(len(begin))))
 	if _, err := s.f.ReadAt(head, 0); err != nil {
 		return err
 	}
-	ours := strings.HasPrefix(CSVHeader, string(head))
-	known := slices.ContainsFunc(o.Commits, func(p Position) bool { return p.Metadata == s.name })
+	ours := strings.HasPrefix(begin, string(head))
+	known := slices.ContainsFunc(o.Commits, func(p Position) bool { return names(p.Metadata, s.name) })
 	switch {
-	case o.Overwrite || ours && len(head) < len(CSVHeader):
+	case o.Overwrite || ours && len(head) < len(begin):
 		s.size = 0
 	case !ours && (o.Append || known):
 		return fmt.Errorf("%s: line 1: %s: want %s", s.path,
-			strconv.Quote(string(head[:min(len(head), 40)])), strings.TrimSpace(CSVHeader))
-	case o.Append || known || s.size == int64(len(CSVHeader)):
-		if s.size, err = wholeRows(s.f, s.size); err != nil {
+			strconv.Quote(string(head[:min(len(head), 40)])), strings.TrimSpace(begin))
+	case o.Append || known || s.size == int64(len(s.header())):
+		whole := wholeRows
+		if s.text.JSON {
+			whole = wholeLines
+		}
+		if s.size, err = whole(s.f, s.size); err != nil {
 			return err
 		}
 	default:
@@ -150,7 +185,7 @@ func (s *CSVSink) openFile(o CSVOptions) (err error) {
 		return err
 	}
 	if s.size == 0 {
-		return s.write([]byte(CSVHeader))
+		return s.write([]byte(s.header()))
 	}
 	_, err = s.f.Seek(s.size, io.SeekStart)
 	return err
@@ -204,44 +239,18 @@ func rowEnd(line []byte) bool {
 
 // Resume does nothing: that the group's commits name the file was found out
 // when it was opened.
-func (s *CSVSink) Resume(*Assignment) error { return nil }
+func (s *FileSink) Resume(*Assignment) error { return nil }
 
 // Write adds the rows of b.
-func (s *CSVSink) Write(b *Batch) error {
-	s.stamp = b.Scored.UTC().AppendFormat(s.stamp[:0], timestampForm)
-	topic := appendCSV(nil, []byte(b.Assignment.Topic))
-	bad := b.Bad
-	buf := s.buf[:0]
-	for i := range b.Records {
-		if len(bad) > 0 && bad[0].Index == i {
-			bad = bad[1:]
-			continue
-		}
-		buf = appendCSV(buf, b.IDs[i])
-		buf = append(buf, ',')
-		if y := b.Y[i]; y >= 0 {
-			buf = append(buf, '0'+byte(y))
-		}
-		buf = append(buf, ',', '0'+byte(b.Prediction(i)), ',')
-		buf = strconv.AppendFloat(buf, b.P[i], 'g', -1, 64)
-		buf = append(buf, ',')
-		buf = append(buf, s.stamp...)
-		buf = append(buf, ',')
-		buf = append(buf, topic...)
-		buf = append(buf, ',')
-		buf = strconv.AppendInt(buf, int64(b.Assignment.Partition), 10)
-		buf = append(buf, ',')
-		buf = strconv.AppendInt(buf, b.Records[i].Offset, 10)
-		buf = append(buf, ',')
-		buf = append(buf, s.model...)
-		buf = append(buf, '\n')
-	}
-	s.buf = buf
-	return s.write(buf)
+func (s *FileSink) Write(b *Batch) error {
+	s.text.Begin(b)
+	s.buf = s.buf[:0]
+	b.Each(func(i int) { s.buf = s.text.Append(s.buf, b, i) })
+	return s.write(s.buf)
 }
 
 // write writes whole rows or none.
-func (s *CSVSink) write(rows []byte) error {
+func (s *FileSink) write(rows []byte) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -259,21 +268,19 @@ func (s *CSVSink) write(rows []byte) error {
 }
 
 // Commit syncs the file and names it in the commits.
-func (s *CSVSink) Commit(_ context.Context, commits []Commit) (owned bool, err error) {
+func (s *FileSink) Commit(_ context.Context, commits []Commit) (owned bool, err error) {
 	if s.dirty && s.lock != nil {
 		if err := s.f.Sync(); err != nil {
 			return false, err
 		}
 	}
 	s.dirty = false
-	for i := range commits {
-		commits[i].Metadata = s.name
-	}
+	NameOutput(commits, s.name)
 	return false, nil
 }
 
 // Close closes the file and lets other processes have it.
-func (s *CSVSink) Close() error {
+func (s *FileSink) Close() error {
 	err := s.f.Close()
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.release())
