@@ -27,6 +27,7 @@ type scoreOptions struct {
 	printRate             int
 	statsEvery            time.Duration
 
+	http     string // HOST:PORT of health and status, "" = none
 	stateDir string
 	history  *pipeline.History // nil where the model has none
 
@@ -52,6 +53,7 @@ func scoreCommand(s *stdio) *cli.Command {
 		boolFlag(&o.appendTo, "append", "add to an existing output"),
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
+		httpFlag(&o.http, "http", "serve /livez, /readyz and /status at `ADDRESS`, PORT or HOST:PORT; without a host, to this machine alone"),
 	)
 	data := group("Files and rows",
 		choiceFlag(&o.format, "format", "`NAME` of the form of scored files: csv, json (lines) or kaggle (id,click)", "csv", "json", "kaggle"),

@@ -14,6 +14,7 @@ import (
 	"ctr/models/metrics"
 	"ctr/pipeline"
 	"ctr/pipeline/kafka"
+	"ctr/pipeline/serve"
 )
 
 // Where topics are, unless one says otherwise.
@@ -83,6 +84,15 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 		return sum, err
 	}
 	o.history = history
+	server, err := o.serve(a.Hash)
+	if err != nil {
+		return sum, err
+	}
+	if server != nil {
+		defer func() { err = errors.Join(err, server.Close()) }()
+		defer context.AfterFunc(ctx, server.Drain)()
+		p.Note("health and status at http://" + server.Addr())
+	}
 	src, err := kafka.NewSource(kafka.SourceOptions{
 		Options: kafka.Options{Brokers: o.brokers}, Topic: o.topic, Group: o.group,
 		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
@@ -90,7 +100,10 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 	if err != nil {
 		return sum, err
 	}
-	sum, err = o.stream(ctx, a.Hash, scorers, src, s, c, p)
+	sum, err = o.stream(ctx, a.Hash, scorers, src, server, s, c, p)
+	if err != nil && server != nil {
+		server.Fail(err)
+	}
 	return sum, errors.Join(err, src.Close())
 }
 
@@ -143,7 +156,7 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 
 // stream joins source, scorers and sinks.
 func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (pipeline.Scorer, error),
-	src *kafka.Source, s *stdio, c *common, p *progress,
+	src *kafka.Source, server *serve.Server, s *stdio, c *common, p *progress,
 ) (sum pipeline.Summary, err error) {
 	csv := pipeline.CSVOptions{Path: o.output, Model: hash, Append: o.appendTo, Overwrite: o.overwrite}
 	if o.from == string(kafka.Committed) {
@@ -169,10 +182,10 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 
 	options := pipeline.ScoreOptions{
 		Scorers: scorers, History: o.history, Threads: o.Threads, MaxBad: o.maxBad,
-		StatsEvery: o.statsEvery,
 	}
-	if o.statsEvery > 0 {
-		options.Stats = sayStats(p)
+	options.Stats, options.StatsEvery = o.tell(p, server)
+	if server != nil {
+		server.Started()
 	}
 	if o.started != nil {
 		o.started()
@@ -212,10 +225,22 @@ func sayStats(p *progress) func(pipeline.Stats) {
 // statsLine is what is said every few seconds.
 func statsLine(st *pipeline.Stats) string {
 	line := fmt.Sprintf("%s, %s rows/s, lag %s", count(st.Rows, "row"), thousands(int64(st.RowsPerSecond)), thousands(st.Lag))
+	if len(st.Partitions) > 1 && st.Lag > 0 {
+		line += " (" + partitionLags(st.Partitions) + ")"
+	}
 	if st.Bad > 0 {
 		line += ", " + thousands(st.Bad) + " bad"
 	}
 	return line + runningText(&st.Running)
+}
+
+// partitionLags gives "0: 600, 1: 603".
+func partitionLags(all []pipeline.PartitionStats) string {
+	words := make([]string, len(all))
+	for i, p := range all {
+		words[i] = fmt.Sprintf("%d: %s", p.Partition, thousands(p.Lag))
+	}
+	return strings.Join(words, ", ")
 }
 
 func runningText(r *metrics.Summary) string {
