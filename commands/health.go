@@ -55,7 +55,7 @@ func (o *scoreOptions) serve(hash string) (*serve.Server, error) {
 func (o *scoreOptions) tell(p *progress, server *serve.Server) (func(pipeline.Stats), time.Duration) {
 	every, say := o.statsEvery, func(pipeline.Stats) {}
 	if every > 0 {
-		say = sayStats(p)
+		say = sayStats(p, o.topic)
 	}
 	if server == nil {
 		if every == 0 {

@@ -83,7 +83,7 @@ func scoreCommand(s *stdio) *cli.Command {
 				stringFlag(&o.output, "output", "the `FILE` for predictions: of a topic, predictions.csv by default; of files, standard output"),
 				boolFlag(&o.overwrite, "overwrite", "replace an existing output"),
 			),
-			topicFlags, data, c.quietFlags("of a topic, no line for each row; of files, no progress and no notes")),
+			topicFlags, data, c.quietFlags("of a topic, no line for each row; of files, no progress and no notes"), logFlag(s)),
 		Action: func(cc *cli.Context) error {
 			o.Files, o.Stdin = cc.Args().Slice(), s.in
 			if len(o.Files) > 0 {

@@ -68,7 +68,7 @@ func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) err
 	if c.json {
 		return printJSON(s.out, o.scored(&sum))
 	}
-	fmt.Fprintln(s.err, o.summary(&sum))
+	s.say(o.summary(&sum), "topic", o.topic, "output", o.output, "rows", sum.Rows, "bad", sum.Bad, "seconds", sum.Seconds)
 	return nil
 }
 
@@ -212,11 +212,11 @@ func (seenSink) Commit(context.Context, []pipeline.Commit) (owned bool, err erro
 func (seenSink) Close() error { return nil }
 
 // sayStats says how things stand, as long as there is something new.
-func sayStats(p *progress) func(pipeline.Stats) {
+func sayStats(p *progress, topic string) func(pipeline.Stats) {
 	var last pipeline.Stats
 	return func(st pipeline.Stats) {
 		if st.Rows != last.Rows || st.Bad != last.Bad || st.Lag != last.Lag {
-			p.Note(statsLine(&st))
+			p.say(statsLine(&st), statsFields(topic, &st)...)
 		}
 		last = st
 	}
