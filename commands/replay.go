@@ -117,7 +117,7 @@ func (o *replayOptions) replay(ctx context.Context, obs pipeline.Observer) (*pip
 			obs.Note("topic " + o.topic + " created")
 		}
 	}
-	producer, err := kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: o.topic})
+	producer, err := kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: o.topic, Note: obs.Note})
 	if err != nil {
 		return nil, err
 	}
