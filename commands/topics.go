@@ -123,11 +123,11 @@ func runTopics(cc *cli.Context, o *topicsOptions, s *stdio, c *common) error {
 }
 
 // show prints a result as JSON or for people.
-func show(s *stdio, c *common, v any, print func()) error {
+func show(s *stdio, c *common, v any, text func()) error {
 	if c.json {
 		return printJSON(s.out, v)
 	}
-	print()
+	text()
 	return nil
 }
 

@@ -128,13 +128,16 @@ func DescribeTopic(o Options, topic string) (info *TopicInfo, err error) {
 		info.Partitions = append(info.Partitions, i)
 	}
 	slices.SortFunc(info.Partitions, func(a, b PartitionInfo) int { return cmp.Compare(a.Partition, b.Partition) })
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
+	settings, err := admin.DescribeConfigs(
+		[]*sarama.ConfigResource{{Type: sarama.TopicResource, Name: topic}}, sarama.DescribeConfigsOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("topic %s: settings: %w", topic, err)
 	}
-	for _, e := range entries {
-		if e.Source == sarama.SourceTopic {
-			info.Configs[e.Name] = e.Value
+	for _, r := range settings {
+		for _, e := range r.Configs {
+			if e.Source == sarama.SourceTopic {
+				info.Configs[e.Name] = e.Value
+			}
 		}
 	}
 	return info, nil
@@ -245,7 +248,7 @@ func groupReaders(admin sarama.ClusterAdmin, group string) (map[topicPartition]r
 		for id, m := range g.Members {
 			a, err := m.GetMemberAssignment()
 			if err != nil || a == nil {
-				continue //nolint:nilerr // another client's format: the lag is worth showing without the name
+				continue // another client's format: the lag is worth showing without the name
 			}
 			for t, ids := range a.Topics {
 				for _, p := range ids {

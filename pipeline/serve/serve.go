@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -222,12 +223,12 @@ func (s *Server) Close() error {
 func answer(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	text := "ok"
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, err)
-		return
+		text = err.Error()
 	}
-	fmt.Fprintln(w, "ok")
+	_, _ = io.WriteString(w, text+"\n") // an error means that who asked has gone
 }
 
 // Status is the JSON of /status. Times are in seconds.
