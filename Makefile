@@ -71,6 +71,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 .PHONY: e2e
 e2e: build ## Replay and score through a real Apache Kafka (needs Java 17 and Maven)
 	scripts/e2e/run.sh "$(CURDIR)/ctr"
+	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
+
+.PHONY: deploycheck
+deploycheck: build ## Check Dockerfile, compose.yaml and Kubernetes manifests; build and run the image
+	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
 
 .PHONY: crosscheck
 crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)

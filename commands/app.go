@@ -21,8 +21,10 @@ func allCommands(s *stdio) []*cli.Command {
 		inspectCommand(s),
 		prepareCommand(s),
 		synthCommand(s),
+		topicsCommand(s),
 		brokerCommand(s),
 		demoCommand(s),
+		healthCommand(s),
 		versionCommand(s),
 	}
 }

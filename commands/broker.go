@@ -35,7 +35,7 @@ func brokerCommand(s *stdio) *cli.Command {
 				wholeFlag(&o.Partitions, 1, "partitions", "`N` partitions for a topic that is made by its first use"),
 				sizeFlag(&o.RetentionBytes, "retention", "keep about `SIZE` of each partition; all is -1"),
 			),
-			c.flags()),
+			c.flags(), logFlag(s)),
 		Action: func(cc *cli.Context) error { return runBroker(cc.Context, o, s, &c) },
 	}
 }
@@ -55,7 +55,7 @@ func runBroker(ctx context.Context, o broker.Options, s *stdio, c *common) error
 		}
 		fmt.Fprintf(s.out, "listening on %s, messages %s; for trying things, not for production\n", b.Addr(), kept)
 	}
-	if !c.quiet {
+	if !c.quiet && s.logger() == nil {
 		brokers := ""
 		if b.Addr() != "127.0.0.1:9092" {
 			brokers = " --brokers " + b.Addr()

@@ -58,7 +58,7 @@ func demoCommand(s *stdio) *cli.Command {
 				wholeFlag(&o.seed, 0, "seed", "`N` that all drawing of random numbers begins with"),
 				threadsFlag(&o.threads),
 			),
-			c.flags()),
+			c.flags(), logFlag(s)),
 		Action: func(cc *cli.Context) error {
 			out := s.out
 			if c.json {
@@ -85,7 +85,7 @@ type demo struct {
 }
 
 func runDemo(ctx context.Context, o demoOptions, s *stdio, out io.Writer, c *common) (*demoResult, error) {
-	d := &demo{demoOptions: o, s: &stdio{in: s.in, out: out, err: s.err}, out: out, p: newProgress(s, c.quiet)}
+	d := &demo{demoOptions: o, s: &stdio{in: s.in, out: out, err: s.err, logFormat: s.logFormat}, out: out, p: newProgress(s, c.quiet)}
 	defer d.p.close()
 	start := time.Now()
 	d.r.Dir, d.r.Predictions = o.dir, d.path("predictions.csv")

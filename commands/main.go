@@ -35,6 +35,8 @@ type stdio struct {
 	err      io.Writer // progress, notes and errors
 	terminal bool      // err is a terminal
 	getenv   func(string) string
+
+	logFormat string // of err: "json", else text
 }
 
 // Main runs the command line args, whose first word is the program's name,
@@ -93,7 +95,11 @@ func run(ctx context.Context, args []string, s *stdio) int {
 	if err == nil {
 		return exitDone
 	}
-	report(s.err, err)
+	if log := s.logger(); log != nil {
+		reportJSON(log, err)
+	} else {
+		report(s.err, err)
+	}
 	return exitCode(err)
 }
 

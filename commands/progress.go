@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ const logEvery = 10 * time.Second
 // pipeline.Observer, and is safe for use from several goroutines.
 type progress struct {
 	out      io.Writer
+	log      *slog.Logger // nil where out is text
 	terminal bool
 	quiet    bool
 	now      func() time.Time
@@ -37,7 +39,7 @@ var _ pipeline.Observer = (*progress)(nil)
 
 func newProgress(s *stdio, quiet bool) *progress {
 	return &progress{
-		out: s.err, terminal: s.terminal, quiet: quiet, now: time.Now, said: time.Now(),
+		out: s.err, log: s.logger(), terminal: s.terminal && s.logFormat != "json", quiet: quiet, now: time.Now, said: time.Now(),
 		bytes: map[pipeline.Stage]bool{pipeline.StageRead: true},
 	}
 }
@@ -52,7 +54,12 @@ func (p *progress) Progress(stage pipeline.Stage, done, total int64, note string
 		p.show(stage, done, total, note)
 	case p.now().Sub(p.said) >= logEvery:
 		p.said = p.now()
-		fmt.Fprintln(p.out, progressLine(stage, p.bytes[stage], done, total, note))
+		line := progressLine(stage, p.bytes[stage], done, total, note)
+		if p.log != nil {
+			p.log.Info(line, "stage", string(stage), "done", done, "total", total)
+			return
+		}
+		fmt.Fprintln(p.out, line)
 	}
 }
 
@@ -100,12 +107,19 @@ func newBar(w io.Writer, text string, total int64, bytes bool) *progressbar.Prog
 }
 
 // Note writes one line, above the bar where there is one.
-func (p *progress) Note(text string) {
+func (p *progress) Note(text string) { p.say(text) }
+
+// say is Note with fields, which are for logs in JSON alone.
+func (p *progress) say(text string, fields ...any) {
 	if p.quiet {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.log != nil {
+		p.log.Info(text, fields...)
+		return
+	}
 	if p.bar != nil && !p.bar.IsFinished() {
 		_ = p.bar.Clear()
 	}

@@ -72,7 +72,7 @@ func replayCommand(s *stdio) *cli.Command {
 				boolFlag(&o.NoHeader, "no-header", "the first row is data, whatever it looks like"),
 				delimiterFlag(&o.Comma, "delimiter", "what separates columns, comma or tab, by `NAME`; found from the data by default"),
 			),
-			c.flags()),
+			c.flags(), logFlag(s)),
 		Action: func(cc *cli.Context) error {
 			o.Files, o.Stdin = cc.Args().Slice(), s.in
 			r, err := runReplay(cc.Context, o, s, &c)
@@ -117,7 +117,7 @@ func (o *replayOptions) replay(ctx context.Context, obs pipeline.Observer) (*pip
 			obs.Note("topic " + o.topic + " created")
 		}
 	}
-	producer, err := kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: o.topic})
+	producer, err := kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: o.topic, Note: obs.Note})
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ type scoreOptions struct {
 	session               time.Duration
 	instance              string
 
+	http     string // HOST:PORT of health and status, "" = none
 	stateDir string
 	history  *pipeline.History // nil where the model has none
 
@@ -61,6 +62,7 @@ func scoreCommand(s *stdio) *cli.Command {
 		boolFlag(&o.appendTo, "append", "add to an existing output"),
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
+		httpFlag(&o.http, "http", "serve /livez, /readyz and /status at `ADDRESS`, PORT or HOST:PORT; without a host, to this machine alone"),
 	)
 	data := group("Files and rows",
 		choiceFlag(&o.format, "format", "`NAME` of the form of predictions: csv, json (lines) or, of scored files, kaggle (id,click); by default csv, and json in topics and files named .jsonl", "csv", "json", "kaggle"),
@@ -92,7 +94,7 @@ func scoreCommand(s *stdio) *cli.Command {
 				listFlag(&o.outputs, "output", "the `FILE` or kafka:TOPIC for predictions of a topic, predictions.csv by default; several separated by commas. Of files, a FILE, standard output by default"),
 				boolFlag(&o.overwrite, "overwrite", "replace an existing output"),
 			),
-			topicFlags, data, c.quietFlags("of a topic, no line for each row; of files, no progress and no notes")),
+			topicFlags, data, c.quietFlags("of a topic, no line for each row; of files, no progress and no notes"), logFlag(s)),
 		Action: func(cc *cli.Context) error {
 			o.Files, o.Stdin = cc.Args().Slice(), s.in
 			if len(o.Files) > 0 {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +48,7 @@ var update = os.Getenv("UPDATE") != ""
 //	broker NAME              starts an embedded broker; $NAME is its address
 //	strictbroker NAME        the same, but it makes no topics by itself
 //	waitbroker ADDRESS       waits until something listens there
+//	waitstatus URL TEXT      waits until the URL's answer is 200 and has the text
 //	same N FILE FILE         both must have N ids, each with one probability
 //
 // and the condition [shared] for the real rows of CTR_SHARED.
@@ -92,6 +95,7 @@ func TestScripts(t *testing.T) {
 			"broker":       cmdBroker,
 			"strictbroker": cmdStrictBroker,
 			"waitbroker":   cmdWaitBroker,
+			"waitstatus":   cmdWaitStatus,
 			"same":         cmdSame,
 		},
 	})
@@ -218,6 +222,18 @@ func cmdWaitBroker(ts *testscript.TestScript, _ bool, args []string) {
 	wait(ts, args[0], func() bool {
 		c, err := net.Dial("tcp", args[0])
 		return err == nil && c.Close() == nil
+	})
+}
+
+func cmdWaitStatus(ts *testscript.TestScript, _ bool, args []string) {
+	wait(ts, args[0]+" with "+args[1], func() bool {
+		r, err := http.Get(args[0])
+		if err != nil {
+			return false
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		return err == nil && r.StatusCode == http.StatusOK && bytes.Contains(text, []byte(args[1]))
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"ctr/models/metrics"
 	"ctr/pipeline"
 	"ctr/pipeline/kafka"
+	"ctr/pipeline/serve"
 )
 
 // Where topics are, unless one says otherwise.
@@ -66,7 +67,7 @@ func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) err
 	if c.json {
 		return printJSON(s.out, o.scored(&sum))
 	}
-	fmt.Fprintln(s.err, o.summary(&sum))
+	s.say(o.summary(&sum), "topic", o.topic, "output", strings.Join(o.outputs, ","), "rows", sum.Rows, "bad", sum.Bad, "seconds", sum.Seconds)
 	return nil
 }
 
@@ -82,6 +83,15 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 		return sum, err
 	}
 	o.history = history
+	server, err := o.serve(a.Hash)
+	if err != nil {
+		return sum, err
+	}
+	if server != nil {
+		defer func() { err = errors.Join(err, server.Close()) }()
+		defer context.AfterFunc(ctx, server.Drain)()
+		p.Note("health and status at http://" + server.Addr())
+	}
 	src, err := kafka.NewSource(kafka.SourceOptions{
 		Options: kafka.Options{Brokers: o.brokers}, Topic: o.topic, Group: o.group,
 		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
@@ -90,7 +100,10 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 	if err != nil {
 		return sum, err
 	}
-	sum, err = o.stream(ctx, a.Hash, scorers, src, s, c, p)
+	sum, err = o.stream(ctx, a.Hash, scorers, src, server, s, c, p)
+	if err != nil && server != nil {
+		server.Fail(err)
+	}
 	return sum, errors.Join(err, src.Close())
 }
 
@@ -130,7 +143,7 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 
 // stream joins source, scorers and sinks.
 func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (pipeline.Scorer, error),
-	src *kafka.Source, s *stdio, c *common, p *progress,
+	src *kafka.Source, server *serve.Server, s *stdio, c *common, p *progress,
 ) (sum pipeline.Summary, err error) {
 	sinks, err := o.sinks(ctx, hash, src, p.Note)
 	if err != nil {
@@ -149,13 +162,13 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 
 	options := pipeline.ScoreOptions{
 		Scorers: scorers, History: o.history, Threads: o.Threads, MaxBad: o.maxBad,
-		StatsEvery: o.statsEvery,
 	}
 	if o.delivery == exactlyOnce {
 		options.CommitRows, options.CommitEvery = transactionRows, transactionTime
 	}
-	if o.statsEvery > 0 {
-		options.Stats = sayStats(p)
+	options.Stats, options.StatsEvery = o.tell(p, server)
+	if server != nil {
+		server.Started()
 	}
 	if o.started != nil {
 		o.started()
@@ -182,11 +195,11 @@ func (seenSink) Commit(context.Context, []pipeline.Commit) (owned bool, err erro
 func (seenSink) Close() error { return nil }
 
 // sayStats says how things stand, as long as there is something new.
-func sayStats(p *progress) func(pipeline.Stats) {
+func sayStats(p *progress, topic string) func(pipeline.Stats) {
 	var last pipeline.Stats
 	return func(st pipeline.Stats) {
 		if st.Rows != last.Rows || st.Bad != last.Bad || st.Lag != last.Lag {
-			p.Note(statsLine(&st))
+			p.say(statsLine(&st), statsFields(topic, &st)...)
 		}
 		last = st
 	}
@@ -195,10 +208,22 @@ func sayStats(p *progress) func(pipeline.Stats) {
 // statsLine is what is said every few seconds.
 func statsLine(st *pipeline.Stats) string {
 	line := fmt.Sprintf("%s, %s rows/s, lag %s", count(st.Rows, "row"), thousands(int64(st.RowsPerSecond)), thousands(st.Lag))
+	if len(st.Partitions) > 1 && st.Lag > 0 {
+		line += " (" + partitionLags(st.Partitions) + ")"
+	}
 	if st.Bad > 0 {
 		line += ", " + thousands(st.Bad) + " bad"
 	}
 	return line + runningText(&st.Running)
+}
+
+// partitionLags gives "0: 600, 1: 603".
+func partitionLags(all []pipeline.PartitionStats) string {
+	words := make([]string, len(all))
+	for i, p := range all {
+		words[i] = fmt.Sprintf("%d: %s", p.Partition, thousands(p.Lag))
+	}
+	return strings.Join(words, ", ")
 }
 
 func runningText(r *metrics.Summary) string {

@@ -250,7 +250,7 @@ func TestScoreOptionsFaults(t *testing.T) {
 	_, err := Score(t.Context(), o, nil, nil, nil)
 	want := "score: Scorers nil: want a function; Threads -1: want 0 (all cores) or more; " +
 		"BatchRows -1: want 0 (1,024) or more; Batches -1: want 0 (by threads) or more; " +
-		"CommitEvery, StatsEvery: want 0 or more; MaxBad -1: want nil (no limit), 0 or more"
+		"CommitEvery, CommitRows, StatsEvery: want 0 or more; MaxBad -1: want nil (no limit), 0 or more"
 	if errorText(err) != want {
 		t.Errorf("error %q, want %q", errorText(err), want)
 	}

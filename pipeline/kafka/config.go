@@ -115,11 +115,16 @@ func (o *Options) partitions(client sarama.Client, topic string) ([]int32, error
 	ids, err := client.Partitions(topic)
 	switch {
 	case errors.Is(err, sarama.ErrUnknownTopicOrPartition):
-		return nil, features.WithHint(
-			fmt.Errorf("topic %s: %w at %s", topic, ErrNoTopic, strings.Join(o.Brokers, ",")),
-			fmt.Sprintf("ctr replay FILE --topic %s --create makes it", topic))
+		return nil, o.noTopic(topic)
 	case err != nil:
 		return nil, fmt.Errorf("topic %s: %w", topic, err)
 	}
 	return ids, nil
+}
+
+// noTopic says that there is no such topic, and how to make it.
+func (o *Options) noTopic(topic string) error {
+	return features.WithHint(
+		fmt.Errorf("topic %s: %w at %s", topic, ErrNoTopic, strings.Join(o.Brokers, ",")),
+		fmt.Sprintf("ctr topics create %s makes it, and so does ctr replay FILE --topic %s --create", topic, topic))
 }

@@ -20,6 +20,9 @@ type ProducerOptions struct {
 	// InFlight is how many messages may wait for their acknowledgement before
 	// Send waits. The default is 20,000.
 	InFlight int
+	// Note, where not nil, is told when brokers have stopped answering and
+	// when they do again. It is called from a goroutine of the Producer's.
+	Note func(text string)
 }
 
 // Producer sends messages to a topic: idempotent, acknowledged by all
@@ -35,6 +38,9 @@ type Producer struct {
 	flying  atomic.Int64
 	acked   atomic.Int64
 	refused atomic.Int64
+
+	watching sync.WaitGroup
+	unwatch  chan struct{} // closed when all answers are in
 
 	failOnce sync.Once
 	failed   chan struct{} // closed after err is set
@@ -68,7 +74,7 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Producer{topic: o.Topic, free: make(chan *message, o.InFlight), failed: make(chan struct{})}
+	p := &Producer{topic: o.Topic, free: make(chan *message, o.InFlight), failed: make(chan struct{}), unwatch: make(chan struct{})}
 	if err := o.checkTopic(o.Topic); err != nil {
 		return nil, err
 	}
@@ -83,6 +89,9 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 	}
 	p.acks.Go(p.successes)
 	p.acks.Go(p.errors)
+	if o.Note != nil {
+		p.watching.Go(func() { p.watch(o.Note) })
+	}
 	return p, nil
 }
 
@@ -188,6 +197,8 @@ func (p *Producer) Close(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() {
 		p.acks.Wait()
+		close(p.unwatch)
+		p.watching.Wait()
 		done <- p.client.Close()
 	}()
 	select {

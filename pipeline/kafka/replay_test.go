@@ -213,8 +213,8 @@ func TestNoTopic(t *testing.T) {
 			t.Errorf("error %v, want no such topic", err)
 		}
 		var h interface{ Hint() string }
-		if !errors.As(err, &h) || h.Hint() != "ctr replay FILE --topic nowhere --create makes it" {
-			t.Errorf("hint of %v: want one that names --create", err)
+		if !errors.As(err, &h) || h.Hint() != "ctr topics create nowhere makes it, and so does ctr replay FILE --topic nowhere --create" {
+			t.Errorf("hint of %v: want one that names ctr topics create and --create", err)
 		}
 	}
 }

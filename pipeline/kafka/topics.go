@@ -12,21 +12,21 @@ import (
 // leaves them to the brokers. It is no error if the topic exists; made says
 // whether it was made now.
 func CreateTopic(o Options, topic string, partitions int32, replication int16) (made bool, err error) {
+	return CreateTopicWith(o, topic, partitions, replication, nil)
+}
+
+// CreateTopicWith is CreateTopic with settings of the topic's own, such as
+// retention.ms.
+func CreateTopicWith(o Options, topic string, partitions int32, replication int16, configs map[string]string) (made bool, err error) {
 	o = o.withDefaults()
-	c, err := o.config()
+	_, admin, err := o.admin()
 	if err != nil {
 		return false, err
 	}
-	c.Metadata.Full = true // sarama finds the controller no other way
-	client, err := o.connect(c)
-	if err != nil {
-		return false, err
+	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: replication, ConfigEntries: map[string]*string{}}
+	for name, text := range configs {
+		detail.ConfigEntries[name] = &text
 	}
-	admin, err := sarama.NewClusterAdminFromClient(client)
-	if err != nil {
-		return false, errors.Join(err, client.Close())
-	}
-	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: replication}
 	err = admin.CreateTopic(topic, detail, false)
 	var refused *sarama.TopicError
 	switch {

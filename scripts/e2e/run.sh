@@ -119,6 +119,13 @@ if [ -n "$STARTED" ]; then
   say "crash.csv: $SENT acknowledged, $GOT scored, $(($(wc -l <crash.csv) - 1 - GOT)) repeated"
 fi
 
+say "ctr topics"
+"$CTR" topics create "$TOPIC-made" --partitions 3 --replication 1 --set retention.ms=86400000 >/dev/null
+"$CTR" topics | grep -q "^$TOPIC-made  *3  *1$" || die "topics: $TOPIC-made is not listed"
+"$CTR" topics describe "$TOPIC-made" | grep -q '^retention.ms=86400000$' || die "topics describe: no retention.ms"
+"$CTR" topics lag --group "$TOPIC" --topic "$TOPIC" | grep -q '^lag 0 in all$' || die "topics lag: want 0"
+"$CTR" topics lag --group "$TOPIC-none" | grep -q 'has committed nothing' || die "topics lag: of a group that is none"
+
 say "the Go tests of pipeline/kafka"
 (cd "$ROOT" && CTR_KAFKA=$BROKERS go test -count=1 ./pipeline/kafka/)
 say "all well"
