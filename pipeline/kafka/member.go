@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"ctr/pipeline"
@@ -236,15 +237,27 @@ func (m *member) failed(fetches kgo.Fetches) error {
 		switch {
 		case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, context.Canceled), errors.Is(e.Err, kgo.ErrClientClosed):
 		case errors.As(e.Err, &group):
-			return m.source.groupError(group.Err)
+			// The client joins again by itself, if that may help.
+			if hopeless(group.Err) {
+				return m.source.groupError(group.Err)
+			}
 		case errors.As(e.Err, &gone):
 			m.source.note(fmt.Sprintf("%s/%d: records up to offset %d were lost by the brokers; reading on from %d",
 				gone.Topic, gone.Partition, gone.ConsumedTo, gone.ResetTo))
-		default:
+		case hopeless(e.Err):
 			return fmt.Errorf("topic %s: partition %d: %w", e.Topic, e.Partition, e.Err)
+		default:
+			m.source.note(fmt.Sprintf("topic %s: partition %d: %v: trying again", e.Topic, e.Partition, e.Err))
 		}
 	}
 	return nil
+}
+
+// hopeless reports answers of brokers that trying again won't change. That a
+// member is not known any more, or a connection broken, is none of them.
+func hopeless(err error) bool {
+	var code *kerr.Error
+	return errors.As(err, &code) && !code.Retriable && !waits(err)
 }
 
 // submit puts records into batches: a batch is small where records are few,
