@@ -102,7 +102,7 @@ func (m *member) take(ctx context.Context, ids []int32) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)()
-	committed, err := s.committed(ctx, ids)
+	committed, err := s.committed(ctx, ids, true)
 	if err != nil {
 		return err
 	}

@@ -212,7 +212,7 @@ func (s *TopicSink) wasCommitted(ctx context.Context, commits []pipeline.Commit)
 		if !s.o.ExactlyOnce.owns(c.Assignment) || !slices.ContainsFunc(s.pending, func(t sent) bool { return t.of == c.Assignment }) {
 			continue
 		}
-		at, err := s.o.ExactlyOnce.committed(ctx, []int32{c.Assignment.Partition})
+		at, err := s.o.ExactlyOnce.committed(ctx, []int32{c.Assignment.Partition}, true)
 		if err != nil {
 			return false, err
 		}
