@@ -107,11 +107,6 @@ func (s *Source) Commit(ctx context.Context, commits []pipeline.Commit) error {
 func (s *Source) GroupMetadata(commits []pipeline.Commit) (group, name string, generation int32, instance *string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range commits {
-		if !s.owned[c.Assignment] {
-			return "", "", 0, nil, fmt.Errorf("%s: %w", c.Assignment, pipeline.ErrNotOwner)
-		}
-	}
 	m := s.member.Load()
 	if m == nil {
 		return "", "", 0, nil, pipeline.ErrNotOwner
@@ -120,6 +115,17 @@ func (s *Source) GroupMetadata(commits []pipeline.Commit) (group, name string, g
 		instance = &s.o.InstanceID
 	}
 	name, generation = m.client.GroupMetadata()
+	for _, c := range commits {
+		// A member that the group has forgotten joins anew under another name,
+		// and others may have had its partitions in between: the poller sees
+		// it too, and gives all of them up.
+		if c.Assignment.Member != name {
+			delete(s.owned, c.Assignment)
+		}
+		if !s.owned[c.Assignment] {
+			return "", "", 0, nil, fmt.Errorf("%s: %w", c.Assignment, pipeline.ErrNotOwner)
+		}
+	}
 	return s.o.Group, name, generation, instance, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -15,15 +16,15 @@ import (
 // where it ends now.
 func DeadLetters(o Options, topic string) pipeline.DeadLetterReader {
 	return func(ctx context.Context, each func(*pipeline.DeadLetter) error) error {
-		ends, err := EndOffsets(o, topic)
+		info, err := DescribeTopic(o, topic)
 		if err != nil {
 			return err
 		}
 		o = o.withDefaults()
 		offsets, left := map[int32]kgo.Offset{}, map[int32]int64{}
-		for p, end := range ends {
-			if end > 0 {
-				offsets[p], left[p] = kgo.NewOffset().AtStart(), end
+		for _, p := range info.Partitions {
+			if p.First < p.End {
+				offsets[p.Partition], left[p.Partition] = kgo.NewOffset().AtStart(), p.End
 			}
 		}
 		if len(left) == 0 {
@@ -39,9 +40,14 @@ func DeadLetters(o Options, topic string) pipeline.DeadLetterReader {
 		}
 		defer client.Close()
 		for len(left) > 0 {
-			fetches := client.PollFetches(ctx)
-			if err := fetches.Err0(); err != nil {
+			wait, cancel := context.WithTimeout(ctx, deadPatience)
+			fetches := client.PollFetches(wait)
+			cancel()
+			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if fetches.NumRecords() == 0 && wait.Err() != nil {
+				return fmt.Errorf("topic %s: nothing for %v, and %d partitions are not at their end", topic, deadPatience, len(left))
 			}
 			if err := deadOf(fetches, left, each); err != nil {
 				return err
@@ -51,19 +57,23 @@ func DeadLetters(o Options, topic string) pipeline.DeadLetterReader {
 	}
 }
 
+// deadPatience is how long the next record is waited for: longer than a
+// transaction that a killed process has left open.
+const deadPatience = 30 * time.Second
+
 // deadOf hands on the dead letters of fetches, and takes partitions that have
 // come to their end out of left.
 func deadOf(fetches kgo.Fetches, left map[int32]int64, each func(*pipeline.DeadLetter) error) error {
 	for it := fetches.RecordIter(); !it.Done(); {
 		r := it.Next()
 		end, ok := left[r.Partition]
-		if !ok || r.Offset >= end {
+		if !ok {
 			continue
 		}
-		if r.Offset == end-1 {
+		if r.Offset >= end-1 {
 			delete(left, r.Partition)
 		}
-		if r.Attrs.IsControl() {
+		if r.Offset >= end || r.Attrs.IsControl() {
 			continue
 		}
 		d := pipeline.DeadLetter{Key: r.Key, Value: r.Value}

@@ -104,6 +104,12 @@ func (n *notes) Note(text string) {
 	n.mu.Unlock()
 }
 
+func (n *notes) read() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text
+}
+
 // score scores the topic until its end, or until after gives an error.
 func (x *tired) score(t *testing.T, c kafka.Options, topic, output string, after func() error) (told string, err error) {
 	t.Helper()

@@ -22,8 +22,15 @@ type member struct {
 	source *Source
 	feed   *pipeline.Feed
 	client *kgo.Client
-	ctx    context.Context // of Run
-	first  bool            // no partitions have come yet
+	ctx    context.Context // ends with the stay
+	cancel context.CancelFunc
+	first  bool // no partitions have come yet
+
+	// calls is held (for reading) while the client's goroutines are in a
+	// callback, and taken by who joins, until all is in its place, and by who
+	// leaves: after that, left is true and the feed is not touched any more.
+	calls sync.RWMutex
+	left  bool
 
 	mu      sync.Mutex
 	claims  map[int32]*claim
@@ -44,12 +51,13 @@ type claim struct {
 	moved   time.Time // when next last changed; the poller's own
 }
 
-// join makes the client that is a member of the group.
-func (s *Source) join(ctx context.Context, feed *pipeline.Feed) (*member, error) {
-	m := &member{
-		source: s, feed: feed, ctx: ctx, first: true,
-		claims: map[int32]*claim{}, changed: time.Now(),
-	}
+// join makes the client that is a member of the group. first says that no
+// other was before it.
+func (s *Source) join(ctx context.Context, feed *pipeline.Feed, first bool) (*member, error) {
+	m := &member{source: s, feed: feed, first: first, claims: map[int32]*claim{}, changed: time.Now()}
+	m.calls.Lock() // no callback before all is in its place
+	defer m.calls.Unlock()
+	m.ctx, m.cancel = context.WithCancel(ctx)
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(s.o.Brokers...),
 		kgo.ClientID(s.o.ClientID),
@@ -79,8 +87,10 @@ func (s *Source) join(ctx context.Context, feed *pipeline.Feed) (*member, error)
 	}
 	var err error
 	if m.client, err = kgo.NewClient(opts...); err != nil {
+		m.cancel()
 		return nil, fmt.Errorf("group %s: %w", s.o.Group, err)
 	}
+	s.member.Store(m)
 	return m, nil
 }
 
@@ -92,6 +102,11 @@ const fetchBytes = 8 << 20
 // assigned takes up new partitions: it finds out where they begin and tells
 // the loop. The client fetches nothing of them before it returns.
 func (m *member) assigned(ctx context.Context, _ *kgo.Client, added map[string][]int32) {
+	m.calls.RLock()
+	defer m.calls.RUnlock()
+	if m.left {
+		return
+	}
 	if err := m.take(ctx, added[m.source.o.Topic]); err != nil && m.ctx.Err() == nil {
 		m.source.end(err)
 	}
@@ -147,6 +162,11 @@ func (m *member) starts(_ context.Context, found map[string]map[int32]kgo.Offset
 // revoked gives partitions up: nothing more of them is submitted, and what was
 // is written and, unless they are lost already, committed before it returns.
 func (m *member) revoked(partitions map[string][]int32, lost bool) {
+	m.calls.RLock()
+	defer m.calls.RUnlock()
+	if m.left {
+		return
+	}
 	for _, p := range partitions[m.source.o.Topic] {
 		m.mu.Lock()
 		c := m.claims[p]
@@ -194,6 +214,9 @@ func (m *member) poll(ctx context.Context) error {
 		if m.atEnd() {
 			return nil
 		}
+		if m.renamed() {
+			return errForgotten
+		}
 		wait, cancel := context.WithTimeout(ctx, m.source.tick())
 		fetches := m.client.PollFetches(wait)
 		cancel()
@@ -215,6 +238,22 @@ func (m *member) poll(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// errForgotten ends a stay in the group after which another begins.
+var errForgotten = errors.New("the group has forgotten this member")
+
+// renamed reports whether the client has joined anew under another name: it
+// does so without a word where the group has forgotten it, and goes on with
+// partitions that others may have had in between.
+func (m *member) renamed() bool {
+	name, _ := m.client.GroupMetadata()
+	for _, c := range m.list() {
+		if c.a.Member != name {
+			return true
+		}
+	}
+	return false
 }
 
 // sort finds the claims of the records that came.
@@ -264,7 +303,7 @@ func hopeless(err error) bool {
 // and full where they are not.
 func (m *member) submit(t taken) error {
 	c := t.claim
-	for len(t.records) > 0 && m.ctx.Err() == nil {
+	for len(t.records) > 0 && m.ctx.Err() == nil { // what is left is read again
 		b, err := m.feed.Batch(c.a)
 		if err != nil {
 			return err
@@ -309,12 +348,16 @@ func record(r *kgo.Record) pipeline.Record {
 
 // leave gives all partitions up and leaves the group.
 func (m *member) leave() error {
+	m.cancel() // of what may be waiting in assigned
 	ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
 	defer cancel()
 	err := m.client.LeaveGroupContext(ctx)
+	m.calls.Lock() // once the last callback has returned
+	m.left = true
+	m.calls.Unlock()
 	// Where the brokers are away, or the client never came to it.
 	for _, c := range m.list() {
-		m.revoked(map[string][]int32{c.a.Topic: {c.a.Partition}}, true)
+		m.release(c, true)
 	}
 	m.client.CloseAllowingRebalance()
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) && !gone(err) {

@@ -140,7 +140,10 @@ func (p *Producer) SendWith(key, value []byte, headers []pipeline.Header) error 
 		m = new(message)
 	}
 	m.value.b = append(m.value.b[:0], value...)
-	m.ProducerMessage = sarama.ProducerMessage{Topic: p.topic, Value: &m.value, Metadata: m}
+	m.ProducerMessage = sarama.ProducerMessage{Topic: p.topic, Metadata: m}
+	if value != nil {
+		m.Value = &m.value
+	}
 	if key != nil {
 		m.key.b = append(m.key.b[:0], key...)
 		m.Key = &m.key
@@ -256,6 +259,8 @@ func (p *partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, erro
 		p.bytes = 0
 		p.current = (p.current + 1) & (1<<16 - 1)
 	}
-	p.bytes += m.Value.Length()
+	if m.Value != nil {
+		p.bytes += m.Value.Length()
+	}
 	return p.current % n, nil
 }

@@ -192,7 +192,9 @@ func (s *TopicSink) records(b *pipeline.Batch) []*kgo.Record {
 	out := make([]*kgo.Record, len(slab))
 	for i := range slab {
 		value, key := s.cuts[2*i], s.cuts[2*i+1]
-		slab[i].Value = text[from:value:value]
+		if slab[i].Value != nil || value > from {
+			slab[i].Value = text[from:value:value]
+		}
 		if slab[i].Key != nil {
 			slab[i].Key = text[value:key:key]
 		}
@@ -205,7 +207,8 @@ func (s *TopicSink) records(b *pipeline.Batch) []*kgo.Record {
 // added to s.buf, and adds its key there.
 func (s *TopicSink) record(b *pipeline.Batch, i int, topic string) kgo.Record {
 	of := &b.Records[i]
-	r := kgo.Record{Topic: topic, Partition: b.Assignment.Partition, Timestamp: b.Scored, Key: of.Key}
+	// Value and Key say for now whether there will be one.
+	r := kgo.Record{Topic: topic, Partition: b.Assignment.Partition, Timestamp: b.Scored, Key: of.Key, Value: of.Value}
 	s.cuts = append(s.cuts, len(s.buf), len(s.buf)+len(of.Key))
 	s.buf = append(s.buf, of.Key...)
 	for _, h := range of.Headers {

@@ -171,18 +171,34 @@ func (s *Source) Run(ctx context.Context, feed *pipeline.Feed) error {
 	s.stop, s.err = cancel, nil
 	s.mu.Unlock()
 
-	m, err := s.join(ctx, feed)
+	for first := true; ; first = false {
+		err := s.stay(ctx, feed, first)
+		if errors.Is(err, errForgotten) {
+			if ctx.Err() != nil {
+				return nil
+			}
+			s.note(fmt.Sprintf("group %s: it has forgotten this member; joining again", s.o.Group))
+			continue
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return cmp.Or(s.err, err)
+	}
+}
+
+// stay is one stay in the group, from joining to leaving.
+func (s *Source) stay(ctx context.Context, feed *pipeline.Feed, first bool) error {
+	m, err := s.join(ctx, feed, first)
 	if err != nil {
 		return err
 	}
-	s.member.Store(m)
 	err = m.poll(ctx)
-	cancel()
+	if !errors.Is(err, errForgotten) {
+		s.end(nil)
+	}
 	leave := m.leave()
 	s.member.Store(nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return cmp.Or(s.err, err, leave)
+	return cmp.Or(err, leave)
 }
 
 // gone reports errors that mean that the group has forgotten us already.

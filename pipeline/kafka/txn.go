@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
+	"ctr/features"
 	"ctr/pipeline"
 	"ctr/pipeline/failpoint"
 )
@@ -146,10 +147,15 @@ func (s *TopicSink) commitTransaction(ctx context.Context, commits []pipeline.Co
 		case done:
 			s.pending, s.p.begun = s.pending[:0], false
 			return true, nil
+		case errors.As(err, new(*fatalError)):
+			return false, err
 		case errors.Is(err, pipeline.ErrNotOwner):
 			// The new owner reads what it has not got from the last commit on.
 			s.forget(func(a *pipeline.Assignment) bool { return !s.o.ExactlyOnce.owns(a) })
-			return false, errors.Join(err, s.resend(context.WithoutCancel(ctx)))
+			if err := s.resend(context.WithoutCancel(ctx)); err != nil {
+				return false, err
+			}
+			return false, err
 		}
 		if s.o.Note != nil {
 			s.o.Note(fmt.Sprintf("transaction: %v: sending its %d batches again", err, len(s.pending)))
@@ -163,9 +169,16 @@ func (s *TopicSink) commitTransaction(ctx context.Context, commits []pipeline.Co
 	}
 }
 
+// fatalError is the error of a commit after which nothing may be sent again:
+// a new process begins where the group says.
+type fatalError struct{ error }
+
+func (e *fatalError) Unwrap() error { return e.error }
+
 // tryCommit tries once. done says that the transaction has been committed;
 // otherwise it surely has not, nor ever will be, and the producer is of no use
-// any more. pipeline.ErrNotOwner says that a partition has been lost.
+// any more, unless the error is a fatalError, after which one or the other may
+// be. pipeline.ErrNotOwner says that a partition has been lost.
 func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (done bool, err error) {
 	if err := s.p.client.Flush(ctx); err != nil {
 		return false, err
@@ -190,9 +203,12 @@ func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (d
 	// group knows.
 	after := context.WithoutCancel(ctx)
 	if err := s.restart(after); err != nil {
-		return false, err
+		return false, &fatalError{fmt.Errorf("whether a transaction was committed is not known: %w", err)}
 	}
 	committed, err2 := s.wasCommitted(after, commits)
+	if err2 != nil && !errors.Is(err2, pipeline.ErrNotOwner) {
+		return false, &fatalError{fmt.Errorf("whether a transaction was committed is not known: %w", err2)}
+	}
 	if err2 != nil {
 		return false, err2
 	}
@@ -226,6 +242,11 @@ func (s *TopicSink) wasCommitted(ctx context.Context, commits []pipeline.Commit)
 func (s *TopicSink) addOffsets(ctx context.Context, commits []pipeline.Commit) error {
 	for {
 		err := s.addOffsetsOnce(ctx, commits)
+		if errors.Is(err, kerr.FencedInstanceID) {
+			return &fatalError{features.WithHint(
+				fmt.Errorf("instance %s: another process has taken its place: %w", s.o.ExactlyOnce.o.InstanceID, err),
+				"each member needs an --instance-id of its own")}
+		}
 		if err == nil || errors.Is(err, pipeline.ErrNotOwner) || !waits(err) {
 			return err
 		}
@@ -323,7 +344,7 @@ func (s *TopicSink) Settled([]pipeline.Commit) error { return nil }
 
 // Released drops what was not committed of a: whoever has it now sends it.
 func (s *TopicSink) Released(a *pipeline.Assignment, settled bool) error {
-	if settled || s.o.ExactlyOnce == nil || !s.forget(func(of *pipeline.Assignment) bool { return of == a }) {
+	if settled || s.o.ExactlyOnce == nil || s.p == nil || !s.forget(func(of *pipeline.Assignment) bool { return of == a }) {
 		return nil
 	}
 	return s.resend(context.Background())
