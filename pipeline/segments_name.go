@@ -255,3 +255,7 @@ func randomHex(bytes int) string {
 	_, _ = rand.Read(b) // never fails
 	return hex.EncodeToString(b)
 }
+
+// SegmentStateDir gives the folder of the state files that belong to an output
+// folder; see StateDir.
+func SegmentStateDir(dir string) string { return filepath.Join(dir, markFolder, "state") }
