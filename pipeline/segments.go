@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"ctr/features"
 )
 
 // SegmentOptions say where predictions go that are delivered exactly once to
@@ -28,8 +26,9 @@ type SegmentOptions struct {
 	RotateSize int64
 	// RotateEvery is the time after which a segment ends. The default is 1 hour.
 	RotateEvery time.Duration
-	// Append goes on where the group's commits are of another output, or
-	// where the folder has rows that they do not name.
+	// Append goes on where the group's commits are of another output, where
+	// the folder has earlier rows that they do not name, and without a segment
+	// that is gone.
 	Append bool
 	// Note, where not nil, is told of what a person should know.
 	Note func(text string)
@@ -155,9 +154,7 @@ func (s *SegmentSink) Resume(a *Assignment) error {
 func (s *SegmentSink) Write(b *Batch) error {
 	t := s.tracks[b.Assignment]
 	if !t.begun {
-		if err := s.begin(t, b); err != nil {
-			return err
-		}
+		s.begin(t, b)
 	}
 	s.o.Text.Begin(b)
 	s.buf = s.buf[:0]
@@ -181,23 +178,14 @@ func (s *SegmentSink) Write(b *Batch) error {
 	return nil
 }
 
-// begin begins a segment with the first record of b. A final one of that name
-// has rows that the group does not know of.
-func (s *SegmentSink) begin(t *track, b *Batch) error {
+// begin begins a segment with the first record of b.
+func (s *SegmentSink) begin(t *track, b *Batch) {
 	name := segmentName{b.Records[0].Offset, b.Assignment.Generation, randomHex(4), ".csv"}
 	if s.o.Text.JSON {
 		name.ext = ".jsonl"
 	}
-	for _, ext := range []string{".csv", ".jsonl", deadExt} {
-		final := s.path(fmt.Sprintf("%s%020d%s", t.partition, name.first, ext))
-		if _, err := os.Stat(final); !errors.Is(err, fs.ErrNotExist) {
-			return features.WithHint(fmt.Errorf("%s: exists, and the group's commits do not name it", final),
-				"another --output; or take the files away that this one has already")
-		}
-	}
 	t.begun, t.since = true, time.Now()
 	t.commit = segmentCommit{id: s.id, name: name, some: true}
-	return nil
 }
 
 // add writes lines to one of the files of the segment.

@@ -25,6 +25,14 @@ func (s *SegmentSink) takeover(a *Assignment, partition string) error {
 		return features.WithHint(fmt.Errorf("the group's commit is of another output, %s: want this folder, %s", other, s.o.Dir),
 			"all members of a group need the same shared folder; --append goes on in this one")
 	}
+	// What comes into the folder from now on may be of a later owner.
+	files, err := os.ReadDir(s.o.Dir)
+	if err != nil {
+		return err
+	}
+	if err := s.checkFinal(a, partition, files, ours); err != nil {
+		return err
+	}
 	if ours && c.some {
 		for kind, length := range c.length {
 			if length == 0 {
@@ -35,33 +43,23 @@ func (s *SegmentSink) takeover(a *Assignment, partition string) error {
 			}
 		}
 	}
-	files, err := os.ReadDir(s.o.Dir)
-	if err != nil {
-		return err
-	}
-	if err := s.checkFinal(a, partition, files, ours); err != nil {
-		return err
-	}
 	return s.removeOpen(a, partition, files)
 }
 
 // checkFinal refuses to write rows again that the folder has.
 func (s *SegmentSink) checkFinal(a *Assignment, partition string, files []os.DirEntry, ours bool) error {
-	if s.o.Append {
-		return nil
-	}
 	for _, f := range files {
 		first, _, open, ok := parseSegmentFile(f.Name(), partition)
 		if !ok || open {
 			continue
 		}
-		if !ours {
+		if !ours && !s.o.Append && first < a.Start {
 			return features.WithHint(fmt.Errorf("%s: exists, and the group's commits do not name it", s.path(f.Name())),
 				"--append adds to the folder, another --output begins anew")
 		}
-		if first >= a.Start {
+		if first >= a.Start { // it might have to have the same name
 			return features.WithHint(fmt.Errorf("%s: exists, and reading begins at offset %d", s.path(f.Name()), a.Start),
-				"what was read before would be written again: want another --output")
+				"what is in the folder would be written again: want another --output")
 		}
 	}
 	return nil

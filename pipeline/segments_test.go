@@ -16,6 +16,9 @@ import (
 	"testing"
 )
 
+// segmentSeeds is how many scripts are run; each step of each is an end.
+const segmentSeeds = 3
+
 // errKilled is how a process of these tests ends.
 var errKilled = errors.New("killed")
 
@@ -48,8 +51,9 @@ type segWorld struct {
 	generation int32
 	members    []*segMember
 
-	steps int
-	at    func(step int) error // what happens before a step; nil = nothing
+	steps  int
+	at     func(step int) error // what happens before a step; nil = nothing
+	acting *segMember           // whose step it is
 }
 
 type segPartition struct {
@@ -98,6 +102,7 @@ func (w *segWorld) join() (*segMember, error) {
 // give makes m the owner of p, whatever others think.
 func (w *segWorld) give(p *segPartition, m *segMember) error {
 	w.generation++
+	w.acting = m
 	o := &segOwned{member: m, committed: -1, next: max(0, p.offset), Assignment: &Assignment{
 		Topic: "t", Partition: p.id, Generation: w.generation,
 		Start: max(0, p.offset), Committed: p.offset, Metadata: p.metadata,
@@ -111,6 +116,7 @@ func (w *segWorld) give(p *segPartition, m *segMember) error {
 }
 
 func (w *segWorld) write(o *segOwned, n int) error {
+	w.acting = o.member
 	err := o.member.sink.Write(segBatch(o.Assignment, o.next, n))
 	o.next += int64(n)
 	return err
@@ -126,6 +132,7 @@ const (
 )
 
 func (w *segWorld) commit(m *segMember, what outcome) error {
+	w.acting = m
 	var commits []Commit
 	var of []*segOwned
 	for _, o := range m.owned {
@@ -193,7 +200,7 @@ func (w *segWorld) script(seed uint64) error {
 			return err
 		}
 	}
-	for range 40 {
+	for range 80 {
 		m := members[rng.IntN(2)]
 		p := w.partitions[rng.IntN(len(w.partitions))]
 		var err error
@@ -382,7 +389,7 @@ func crashes(t *testing.T, seed uint64, whole bool) (ends, wrong int) {
 // go on writing, each record stands in the final files exactly once.
 func TestSegmentsCrash(t *testing.T) {
 	total := 0
-	for seed := range uint64(12) {
+	for seed := range uint64(segmentSeeds) {
 		ends, _ := crashes(t, seed, false)
 		total += ends
 	}
