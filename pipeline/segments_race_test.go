@@ -102,3 +102,15 @@ func TestSegmentsZombieFinishes(t *testing.T) {
 }
 
 func (o *segOwned) sinkTrack() *track { return o.member.sink.tracks[o.Assignment] }
+
+// memoryDir gives a folder in memory where there is one: these tests sync
+// thousands of times.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "ctr-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}

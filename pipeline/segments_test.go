@@ -340,18 +340,6 @@ func (w *segWorld) check() error {
 	return errors.Join(faults...)
 }
 
-// memoryDir gives a folder in memory where there is one: these tests sync
-// thousands of times.
-func memoryDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "ctr-test-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // crashes runs the script of a seed, ended before every single step; it gives
 // how many ends there were, and how many of them left wrong files behind.
 func crashes(t *testing.T, seed uint64, whole bool) (ends, wrong int) {
