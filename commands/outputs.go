@@ -2,11 +2,14 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/urfave/cli/v2"
 
 	"ctr/pipeline"
 	"ctr/pipeline/kafka"
@@ -18,6 +21,34 @@ const exactlyOnce = "exactly-once"
 // topicOf gives the topic of "kafka:TOPIC".
 func topicOf(output string) (topic string, ok bool) {
 	return strings.CutPrefix(output, kafka.TopicOutput)
+}
+
+// folderOf reports whether an output is a folder: one that exists, or a name
+// that ends in a slash.
+func folderOf(output string) bool {
+	if _, ok := topicOf(output); ok || output == "" {
+		return false
+	}
+	if os.IsPathSeparator(output[len(output)-1]) {
+		return true
+	}
+	info, err := os.Stat(output)
+	return err == nil && info.IsDir()
+}
+
+// folder reports whether the output is a folder, and so the only one.
+func (o *scoreOptions) folder() bool { return len(o.outputs) == 1 && folderOf(o.outputs[0]) }
+
+// keepsState gives the folder for the state files of models with history; ""
+// where what is written does not stay, as in /dev/null.
+func (o *scoreOptions) keepsState() string {
+	if o.folder() {
+		return pipeline.SegmentStateDir(o.outputs[0])
+	}
+	if path, none := o.firstFile(); !none {
+		return pipeline.StateDir(path)
+	}
+	return ""
 }
 
 // firstFile gives the first output that is a file, predictions.csv where none
@@ -38,13 +69,13 @@ func (o *scoreOptions) firstFile() (path string, none bool) {
 // checkOutputs checks and completes the options about what is written.
 func (o *scoreOptions) checkOutputs() error {
 	if len(o.outputs) == 0 {
-		if o.delivery == exactlyOnce {
-			return usagef("--delivery exactly-once: want an --output kafka:TOPIC").
-				withHint("predictions.csv is at least once: after a crash some rows may stand in it twice")
-		}
-		o.outputs = []string{defaultOutput}
-		if o.format == "json" {
-			o.outputs[0] = strings.TrimSuffix(defaultOutput, ".csv") + ".jsonl"
+		switch {
+		case o.delivery == exactlyOnce:
+			o.outputs = []string{defaultFolder}
+		case o.format == "json":
+			o.outputs = []string{strings.TrimSuffix(defaultOutput, ".csv") + ".jsonl"}
+		default:
+			o.outputs = []string{defaultOutput}
 		}
 	}
 	for i, output := range o.outputs {
@@ -63,8 +94,17 @@ func (o *scoreOptions) checkOutputs() error {
 	if o.format == "kaggle" {
 		return usagef("--format kaggle of a topic: want csv or json")
 	}
+	if o.rotateSize < 0 {
+		return usagef("--rotate-size %d: want a size such as 500M or 2G", o.rotateSize)
+	}
+	if (o.rotateSize != 0 || o.rotateEvery != 0) && !o.folder() {
+		return usagef("--rotate-size, --rotate-every of %s: want --output FOLDER/", strings.Join(o.outputs, ","))
+	}
 	if o.delivery == exactlyOnce {
 		return o.checkExactlyOnce()
+	}
+	if i := slices.IndexFunc(o.outputs, folderOf); i >= 0 {
+		return usagef("--output %s: a folder: want a file, or --delivery exactly-once", o.outputs[i])
 	}
 	if o.deadLetters == "" {
 		path, _ := o.firstFile()
@@ -73,21 +113,30 @@ func (o *scoreOptions) checkOutputs() error {
 	return nil
 }
 
-// checkExactlyOnce checks that all that is written belongs to one transaction.
+// checkExactlyOnce checks that all that is written belongs to one commit.
 func (o *scoreOptions) checkExactlyOnce() error {
-	topic, ok := topicOf(o.outputs[0])
+	topic, toTopic := topicOf(o.outputs[0])
+	_, deadTopic := topicOf(o.deadLetters)
 	switch {
 	case len(o.outputs) > 1:
 		return usagef("--delivery exactly-once, --output %s: want one output", strings.Join(o.outputs, ",")).
 			withHint("several can't be written in one step; a second group, --group NAME, may write the other")
-	case !ok:
-		return usagef("--delivery exactly-once, --output %s: want kafka:TOPIC", o.outputs[0])
-	case o.deadLetters == "":
+	case toTopic && o.deadLetters == "":
 		o.deadLetters = kafka.TopicOutput + topic + ".dead"
-	}
-	if _, ok := topicOf(o.deadLetters); !ok {
+	case toTopic && !deadTopic:
 		return usagef("--delivery exactly-once, --dead-letter %s: want kafka:TOPIC", o.deadLetters).
 			withHint("dead letters belong to the transaction that has the predictions")
+	case toTopic:
+	case !o.folder():
+		return usagef("--delivery exactly-once, --output %s: want FOLDER/ or kafka:TOPIC", o.outputs[0]).
+			withHint("a file is at least once: after a crash some rows may stand in it twice; a name that ends in / is a folder's")
+	case o.deadLetters != "":
+		return usagef("--delivery exactly-once, --dead-letter %s: want none", o.deadLetters).
+			withHint("dead letters belong to the commit that has the predictions: they are in the same folder, as .dead.jsonl")
+	case o.overwrite:
+		return usagef("--overwrite of a folder: want another folder, or --append")
+	default:
+		o.deadLetters = filepath.Join(o.outputs[0], "*.dead.jsonl") // for the summary
 	}
 	return nil
 }
@@ -143,6 +192,15 @@ func (o *scoreOptions) sinks(ctx context.Context, hash string, src *kafka.Source
 	to := kafka.TopicSinkOptions{Options: kafka.Options{Brokers: o.brokers}, Note: note}
 	dead, deadTopic := topicOf(o.deadLetters)
 	switch {
+	case o.folder():
+		s, err := pipeline.OpenSegments(pipeline.SegmentOptions{
+			Dir: o.outputs[0], Group: o.group, Text: pipeline.PredictionText{Model: hash, JSON: o.format == "json"},
+			RotateSize: o.rotateSize, RotateEvery: o.rotateEvery, Append: o.appendTo, Note: note,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return []pipeline.Sink{s}, nil
 	case o.delivery == exactlyOnce:
 		to.ExactlyOnce, to.DeadLetters = src, dead
 	case deadTopic:
@@ -181,3 +239,14 @@ const (
 	transactionRows = 20_000
 	transactionTime = 100 * time.Millisecond
 )
+
+// rotateEveryFlag is a durationFlag of more than nothing.
+func rotateEveryFlag(p *time.Duration) cli.Flag {
+	return flagOf(p, "rotate-every", "begin a new file of a partition in a folder after `TIME`, 1h by default", func(s string) (time.Duration, error) {
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 {
+			return 0, errors.New("want a time such as 30s, 5m or 1h")
+		}
+		return d, nil
+	}, func(time.Duration) string { return "" })
+}

@@ -22,6 +22,8 @@ type scoreOptions struct {
 	create                bool     // topics that are written to
 	appendTo, overwrite   bool
 	format                string // of files
+	rotateSize            int64  // of the files in a folder, bytes; 0 = the default
+	rotateEvery           time.Duration
 	brokers               []string
 	topic, group, from    string
 	untilEnd              bool
@@ -55,10 +57,12 @@ func scoreCommand(s *stdio) *cli.Command {
 		durationFlag(&o.session, "session-timeout", "`TIME` without a sign of life after which the group gives this member's partitions to others"),
 		stringFlag(&o.instance, "instance-id", "`NAME` of a static member, of each another: it may stop and come back within the session timeout, and keeps its partitions"),
 		boolFlag(&o.untilEnd, "until-end", "stop at what is in the topic now"),
-		choiceFlag(&o.delivery, "delivery", "`HOW` rows are kept safe: at-least-once loses none, and may write some again after a crash; exactly-once (to a topic) does not do that either", "at-least-once", "exactly-once"),
-		stringFlag(&o.deadLetters, "dead-letter", "the `FILE` or kafka:TOPIC for records that cannot be scored; OUTPUT.dead.jsonl by default, and kafka:TOPIC.dead exactly once"),
+		choiceFlag(&o.delivery, "delivery", "`HOW` rows are kept safe: at-least-once loses none, and may write some again after a crash; exactly-once (to a folder or a topic) does not do that either", "at-least-once", "exactly-once"),
+		stringFlag(&o.deadLetters, "dead-letter", "the `FILE` or kafka:TOPIC for records that cannot be scored; OUTPUT.dead.jsonl by default, and exactly once kafka:TOPIC.dead or, of a folder, files in it"),
+		sizeFlag(&o.rotateSize, "rotate-size", "begin a new file of a partition in a folder at about `SIZE`, 128M by default"),
+		rotateEveryFlag(&o.rotateEvery),
 		boolFlag(&o.create, "create", "create topics that are written to if they are not there"),
-		stringFlag(&o.stateDir, "state", "the `FOLDER` that keeps what a model with history has seen, shared by members of the group that are to take over from each other; OUTPUT.state by default"),
+		stringFlag(&o.stateDir, "state", "the `FOLDER` that keeps what a model with history has seen, shared by members of the group that are to take over from each other; OUTPUT.state by default, FOLDER/.ctr/state of a folder"),
 		boolFlag(&o.appendTo, "append", "add to an existing output"),
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
@@ -80,18 +84,19 @@ func scoreCommand(s *stdio) *cli.Command {
 		UsageText: `ctr score --topic cte_queue
 			ctr score --topic cte_queue --until-end --quiet --output out.csv
 			ctr score --topic cte_queue --output predictions.jsonl,kafka:scored --create
+			ctr score --delivery exactly-once --output predictions/
 			ctr score --output kafka:scored --delivery exactly-once --create
 			ctr score rows.csv --output scored.csv
 			ctr score test.csv --format kaggle --output submission.csv
 			cat rows.csv | ctr score -`,
-		Description: "Without FILE, ctr joins a consumer group and scores the rows of a topic, CSV or JSON, until it is interrupted; what was read is then finished and committed. It prints lines of id, y, prediction, probability and time to the console, writes all rows to predictions.csv (id,y,prediction,probability,timestamp,topic,partition,offset,model), and every few seconds a line of rows/s, lag and, where rows carry labels, metrics to standard error. Restarted, it goes on where it stopped, in the same file. Records that cannot be scored go to the dead letters.\n\nWith FILE (CSV, TSV, Parquet, Arrow or Feather), it scores files without a broker and prints id,y,probability,prediction in the order of the rows, or writes them to --output.",
+		Description: "Without FILE, ctr joins a consumer group and scores the rows of a topic, CSV or JSON, until it is interrupted; what was read is then finished and committed. It prints lines of id, y, prediction, probability and time to the console, writes all rows to predictions.csv (id,y,prediction,probability,timestamp,topic,partition,offset,model), and every few seconds a line of rows/s, lag and, where rows carry labels, metrics to standard error. Restarted, it goes on where it stopped, in the same file. Records that cannot be scored go to the dead letters.\n\nExactly once to a folder, each partition has files TOPIC-PARTITION-FIRSTOFFSET.csv, which never change once they have that name; those that end in .part are being written. All members of the group need the same folder. A program that takes files away leaves each partition's newest.\n\nWith FILE (CSV, TSV, Parquet, Arrow or Feather), it scores files without a broker and prints id,y,probability,prediction in the order of the rows, or writes them to --output.",
 		Flags: flags(
 			group("Model",
 				modelFlag(&o.model),
 				thresholdFlag(&o.threshold, "predict a click above `X`; auto, the default, is the model's own"),
 			),
 			group("Output",
-				listFlag(&o.outputs, "output", "the `FILE` or kafka:TOPIC for predictions of a topic, predictions.csv by default; several separated by commas. Of files, a FILE, standard output by default"),
+				listFlag(&o.outputs, "output", "the `FILE` or kafka:TOPIC for predictions of a topic, predictions.csv by default; several separated by commas. Exactly once a FOLDER/, predictions/ by default, or kafka:TOPIC. Of files, a FILE, standard output by default"),
 				boolFlag(&o.overwrite, "overwrite", "replace an existing output"),
 			),
 			topicFlags, data, c.quietFlags("of a topic, no line for each row; of files, no progress and no notes"), logFlag(s)),

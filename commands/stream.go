@@ -21,6 +21,7 @@ const (
 	defaultBroker = "localhost:9092"
 	defaultTopic  = "cte_queue"
 	defaultOutput = "predictions.csv"
+	defaultFolder = "predictions/" // exactly once
 )
 
 func brokersFlag(p *[]string) cli.Flag {
@@ -134,8 +135,8 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
 	keep := pipeline.HistoryOptions{Dir: o.stateDir}
-	if path, none := o.firstFile(); keep.Dir == "" && !none {
-		keep.Dir = pipeline.StateDir(path)
+	if keep.Dir == "" {
+		keep.Dir = o.keepsState()
 	}
 	history, err := pipeline.NewHistory(a, options, keep)
 	return scorers, history, err
@@ -163,7 +164,7 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 	options := pipeline.ScoreOptions{
 		Scorers: scorers, History: o.history, Threads: o.Threads, MaxBad: o.maxBad,
 	}
-	if o.delivery == exactlyOnce {
+	if o.delivery == exactlyOnce && !o.folder() {
 		options.CommitRows, options.CommitEvery = transactionRows, transactionTime
 	}
 	options.Stats, options.StatsEvery = o.tell(p, server)

@@ -215,7 +215,8 @@ type Sink interface {
 // are called from the goroutine that calls the Sink's.
 type Settler interface {
 	// Settled tells that the offsets and metadata of commits, which the
-	// Sink's Commit has seen, are stored by the group for good.
+	// Sink's Commit has seen, are stored by the group for good. Where it was
+	// time for a commit and there was nothing to commit, it comes with none.
 	Settled(commits []Commit) error
 	// Released tells that a is no longer read or committed here. settled is
 	// true where everything that was written of it has been committed;

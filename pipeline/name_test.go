@@ -6,33 +6,39 @@ import (
 	"testing"
 )
 
-// Commits name the outputs at hand, and those before, within bounds.
-func TestNameOutput(t *testing.T) {
-	f := func(before, want string, names ...string) {
+// The commits of files name the outputs at hand, and files before, within bounds.
+func TestNamesOfOutputs(t *testing.T) {
+	name := func(i int) string { return fmt.Sprintf("ctr:%012x:predictions.csv", i) }
+	f := func(before []string, want []string, at ...string) {
 		t.Helper()
-		commits := []Commit{{Assignment: &Assignment{Metadata: before}}}
-		for _, n := range names {
+		commits := []Commit{{Assignment: &Assignment{Metadata: strings.Join(before, "\n")}}}
+		for _, n := range at {
 			NameOutput(commits, n)
+			keepNames(commits)
 		}
-		if got := commits[0].Metadata; got != want {
+		if got := commits[0].Metadata; got != strings.Join(want, "\n") {
 			t.Errorf("after %q: %q, want %q", before, got, want)
 		}
 	}
-	f("", "ctr:a", "ctr:a")
-	f("ctr:a", "ctr:a", "ctr:a")
-	f("ctr:a", "ctr:b\nctr:a", "ctr:b")
-	f("somebody's text", "ctr:b", "ctr:b")
-	f("ctr:a\nctr:c", "ctr:b\nctr:a\nctr:c", "ctr:b")
-	f("ctr:x", "ctr:a\nctr:x\nctr:b", "ctr:a", "ctr:b")
-	f("ctr:a\nctr:b", "ctr:a\nctr:b", "ctr:a", "ctr:b")
+	a, b, c := name(1), name(2), name(3)
+	type list = []string
+	f(nil, list{a}, a)
+	f(list{a}, list{a}, a)
+	f(list{a}, list{b, a}, b)
+	f(list{"somebody's text"}, list{b}, b)
+	f(list{"ctr:kafka:t", "ctr:folder:0123456789ab:5:6"}, list{b}, b)
+	f(list{a, c}, list{b, a, c}, b)
+	f(list{a, b}, list{a, b}, a, b)
+	f(list{c}, list{a, c, b}, a, b)
 
 	var many []string
 	for i := range 1000 {
-		many = append(many, fmt.Sprintf("ctr:%012x:predictions.csv", i))
+		many = append(many, name(i+100))
 	}
 	commits := []Commit{{Assignment: &Assignment{Metadata: strings.Join(many, "\n")}}}
-	NameOutput(commits, "ctr:new")
-	if got := commits[0].Metadata; len(got) > 3000 || !names(got, "ctr:new") || !names(got, many[0]) {
+	NameOutput(commits, a)
+	keepNames(commits)
+	if got := commits[0].Metadata; len(got) > 3100 || !names(got, a) || !names(got, many[0]) {
 		t.Errorf("%d bytes of names", len(got))
 	}
 }

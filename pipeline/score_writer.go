@@ -206,7 +206,7 @@ func (w *writer) commit(last bool) error {
 		}
 	}
 	if len(commits) == 0 {
-		return nil
+		return w.settled(nil)
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, commitPatience)
 	defer cancel()
@@ -234,6 +234,10 @@ func (w *writer) commit(last bool) error {
 		return err
 	}
 	w.remember(commits)
+	return w.settled(commits)
+}
+
+func (w *writer) settled(commits []Commit) error {
 	if t, ok := w.sink.(Settler); ok {
 		return t.Settled(commits)
 	}

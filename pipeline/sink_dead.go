@@ -75,7 +75,23 @@ func (d *DeadLetters) Write(b *Batch) error {
 		}
 	}
 	d.buf.Reset()
-	enc := json.NewEncoder(&d.buf)
+	if err := writeDeadLetters(&d.buf, b); err != nil {
+		return err
+	}
+	if _, err := d.f.Write(d.buf.Bytes()); err != nil {
+		if d.lock != nil {
+			_ = d.f.Truncate(d.size) // or else the next start does it
+		}
+		return err
+	}
+	d.size += int64(d.buf.Len())
+	d.dirty = true
+	return nil
+}
+
+// writeDeadLetters writes the bad records of b.
+func writeDeadLetters(to io.Writer, b *Batch) error {
+	enc := json.NewEncoder(to)
 	enc.SetEscapeHTML(false)
 	for _, bad := range b.Bad {
 		r := &b.Records[bad.Index]
@@ -98,14 +114,6 @@ func (d *DeadLetters) Write(b *Batch) error {
 			return err
 		}
 	}
-	if _, err := d.f.Write(d.buf.Bytes()); err != nil {
-		if d.lock != nil {
-			_ = d.f.Truncate(d.size) // or else the next start does it
-		}
-		return err
-	}
-	d.size += int64(d.buf.Len())
-	d.dirty = true
 	return nil
 }
 

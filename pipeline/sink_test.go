@@ -154,7 +154,8 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// TestMain lets the tests start a second process that holds a lock.
+// TestMain lets the tests start a second process that holds a lock, or one
+// that writes segments.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("CTR_TEST_LOCK"); path != "" {
 		if _, err := OpenFileSink(FileOptions{Path: path, Append: true}); err != nil {
@@ -163,6 +164,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Stdout.WriteString("locked\n")
 		time.Sleep(time.Minute)
+		os.Exit(0)
+	}
+	if dir := os.Getenv("CTR_TEST_SEGMENTS"); dir != "" {
+		if err := segmentChild(dir, os.Stdin, os.Stdout); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
