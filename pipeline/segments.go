@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"ctr/pipeline/failpoint"
 )
 
 // SegmentOptions say where predictions go that are delivered exactly once to
@@ -108,6 +110,9 @@ func OpenSegments(o SegmentOptions) (*SegmentSink, error) {
 	if fi, err := os.Stat(o.Dir); err == nil && !fi.IsDir() {
 		return nil, fmt.Errorf("%s: a file: want a folder", o.Dir)
 	}
+	if failpoint.Bug("ignore-segment-length") {
+		o.whole = true
+	}
 	if o.RotateSize == 0 {
 		o.RotateSize = DefaultRotateSize
 	}
@@ -136,6 +141,7 @@ func (s *SegmentSink) do(name string, step func() error) error {
 			return err
 		}
 	}
+	failpoint.Point("segment: " + name)
 	return step()
 }
 

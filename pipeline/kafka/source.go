@@ -196,9 +196,9 @@ func (s *Source) stay(ctx context.Context, feed *pipeline.Feed, first bool) erro
 	if !errors.Is(err, errForgotten) {
 		s.end(nil)
 	}
-	leave := m.leave()
+	m.leave()
 	s.member.Store(nil)
-	return cmp.Or(err, leave)
+	return err
 }
 
 // gone reports errors that mean that the group has forgotten us already.

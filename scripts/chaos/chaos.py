@@ -33,10 +33,11 @@ BROKERS = "127.0.0.1:19191,127.0.0.1:19192"
 PARTITIONS, SESSION = 6, 6
 # Points between two steps, and how often one is passed by before the kill at most.
 FILE = {"written": 500, "flushed": 4, "committed": 4}
-POINTS = {"at-least-once": FILE, "csv": FILE,
+POINTS = {"at-least-once": FILE, "csv": FILE, "folder": {**FILE, "segment: sync": 20, "segment: truncate": 6, "segment: rename": 6, "segment: sync folder": 6},
           "exactly-once": {"written": 500, "flushed": 30, "offsets added": 30, "transaction ended": 30, "committed": 30}}
 # A kill at one of these is one between write and commit.
-BETWEEN = {"written", "flushed", "offsets added", "committed before flush"}
+BETWEEN = {"written", "flushed", "offsets added", "committed before flush", "segment: sync"}
+ONCE = {"exactly-once", "folder"}
 
 
 def say(*words):
@@ -97,12 +98,14 @@ class Chaos:
                               env=dict(os.environ, CTR_BROKERS=BROKERS), **kw).stdout
 
     def outputs(self, number):
-        return f"out-{number}.csv" if self.mode == "csv" else "kafka:out"
+        return {"csv": f"out-{number}.csv", "folder": "out/"}.get(self.mode, "kafka:out")
 
     def score_args(self, number, *more):
         args = [self.o.ctr, "score", "--topic", "in", "--group", self.group, "--output", self.outputs(number), "--quiet",
                 "--session-timeout", f"{SESSION}s", "--stats-every", "2s", *more]
-        if self.mode == "exactly-once":
+        if self.mode == "folder":
+            args += ["--rotate-size", "2MiB"]
+        if self.mode in ONCE:
             args += ["--delivery", "exactly-once"]
         return args
 
@@ -125,11 +128,14 @@ class Chaos:
             self.ctr("topics", "create", topic, "--partitions", str(PARTITIONS), "--replication", "2")
         self.ctr("synth", "--rows", "400000", "--seed", str(self.o.seed), "--out", "rows.csv", "--quiet")
         self.ctr("train", "rows.csv", "--rows", "50000", "--quiet")
-        self.replay = subprocess.Popen(
-            [self.o.ctr, "replay", "rows.csv", "--topic", "in", "--rate", str(self.o.rate), "--loop", "--quiet", "--json"],
-            cwd=self.dir, env=dict(os.environ, CTR_BROKERS=BROKERS), stdout=open(self.dir / "replay.json", "w"), stderr=open(self.dir / "replay.log", "w"))
+        self.send()
         for s in self.scorers:
             s.start()
+
+    def send(self):
+        self.replay = subprocess.Popen(
+            [self.o.ctr, "replay", "rows.csv", "--topic", "in", "--rate", str(self.o.rate), "--loop", "--quiet", "--json"],
+            cwd=self.dir, env=dict(os.environ, CTR_BROKERS=BROKERS), stdout=open(self.dir / "replay.json", "a"), stderr=open(self.dir / "replay.log", "a"))
 
     def whole(self):
         """Whether every partition, of Kafka's own topics too, has both replicas in sync."""
@@ -183,6 +189,9 @@ class Chaos:
             self.act()
             for s in self.scorers:
                 s.look()
+            if self.replay.poll() is not None:  # what it gave up is not in the topic
+                self.tally["replays that gave up"] += 1
+                self.send()
         self.seconds = time.time() - began
 
     def finish(self):
@@ -200,8 +209,8 @@ class Chaos:
 
     def read(self):
         """Yields (partition, offset, probability) of what was written."""
-        if self.mode == "csv":
-            for path in sorted(self.dir.glob("out-*.csv")):
+        if self.mode in ("csv", "folder"):
+            for path in sorted(self.dir.glob("out-*.csv" if self.mode == "csv" else "out/*.csv")):
                 lines = path.read_text().splitlines()
                 for line in lines[1:]:
                     f = line.split(",")
@@ -234,7 +243,7 @@ class Chaos:
             "phases": dict(self.phases), **self.tally,
         }
         print(json.dumps(result, indent=2))
-        ok = lost == 0 and other == 0 and (self.mode != "exactly-once" or repeated == 0) and self.tally["ended by an error"] == 0
+        ok = lost == 0 and other == 0 and (self.mode not in ONCE or repeated == 0) and self.tally["ended by an error"] == 0
         if self.o.bug:
             return lost > 0 if self.o.bug == "commit-before-flush" else repeated > 0
         return ok

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# CHAOSKILLS (1,000) kills in seeded runs of at most 100, exactly once and at
-# least once in turn, from CHAOSSEED (1) on. The result of each run is kept in
+# CHAOSKILLS (1,000) kills in seeded runs of at most 100, exactly once (to a topic,
+# to a folder) and at least once (to a topic, to files) in turn, from CHAOSSEED (1) on. The result of each run is kept in
 # ~/.cache/ctr-chaos by the commit and its seed: a second call goes on where the
 # first was stopped. The sums are written to BENCHMARKS.md.
 #   long.sh CTR     CTR is built with -tags failpoints
@@ -13,8 +13,8 @@ results=${XDG_CACHE_HOME:-$HOME/.cache}/ctr-chaos/$(git -C "$ROOT" rev-parse --s
 mkdir -p "$results"
 kills=${CHAOSKILLS:-1000} seed=${CHAOSSEED:-1} done=0
 while [ "$done" -lt "$kills" ]; do
-  mode=exactly-once
-  [ $((seed % 2)) -eq 1 ] || mode=at-least-once
+  modes=(exactly-once at-least-once folder csv)
+  mode=${modes[$((seed % 4))]}
   file=$results/$seed-$mode.json
   if [ ! -s "$file" ]; then
     dir=$(mktemp -d)/run
