@@ -20,7 +20,7 @@ import (
 // replayOptions are the settings of ctr replay.
 type replayOptions struct {
 	pipeline.ReplayOptions
-	brokers     []string
+	cluster     clusterOptions
 	topic       string
 	format      string
 	create      bool
@@ -41,7 +41,7 @@ type replayResult struct {
 
 func replayCommand(s *stdio) *cli.Command {
 	var c common
-	o := replayOptions{brokers: []string{defaultBroker}, topic: defaultTopic, format: "csv"}
+	o := replayOptions{cluster: newCluster(), topic: defaultTopic, format: "csv"}
 	return &cli.Command{
 		Name: "replay", Usage: "sends rows to a Kafka topic as a live stream",
 		ArgsUsage: "FILE…", Args: true,
@@ -51,8 +51,8 @@ func replayCommand(s *stdio) *cli.Command {
 			ctr replay dataset.csv --rate max --key device_ip --format json`,
 		Description: "Every row of the files is sent, and counts once all replicas have it. Values are the rows as the file has them, without a header, or JSON objects. Rows go out at an even rate, or with --speed by the clock of their own time column, so many times as fast. Interrupted, it waits for what it has sent, and ends with a summary.",
 		Flags: flags(
+			clusterFlags(&o.cluster),
 			group("Topic",
-				brokersFlag(&o.brokers),
 				stringFlag(&o.topic, "topic", "the `TOPIC` to send to"),
 				boolFlag(&o.create, "create", "create the topic if it is not there"),
 				wholeFlag(&o.partitions, 1, "partitions", "with --create, `N` partitions; the brokers' own number by default"),
@@ -93,6 +93,9 @@ func runReplay(ctx context.Context, o replayOptions, s *stdio, c *common) (*repl
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if err := o.cluster.check(s.getenv); err != nil {
+		return nil, err
+	}
 	p := newProgress(s, c.quiet)
 	defer p.close()
 	p.bytes[pipeline.StageReplay] = o.Limit == 0 && !o.Loop
@@ -107,7 +110,7 @@ func runReplay(ctx context.Context, o replayOptions, s *stdio, c *common) (*repl
 
 // replay creates the topic where that is wanted, and sends.
 func (o *replayOptions) replay(ctx context.Context, obs pipeline.Observer) (*pipeline.ReplaySummary, error) {
-	cluster := kafka.Options{Brokers: o.brokers}
+	cluster := o.cluster.options()
 	if o.create {
 		made, err := kafka.CreateTopic(cluster, o.topic, orBrokers(o.partitions), int16(orBrokers(o.replication)))
 		if err != nil {

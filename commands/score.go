@@ -22,7 +22,7 @@ type scoreOptions struct {
 	create                bool     // topics that are written to
 	appendTo, overwrite   bool
 	format                string // of files
-	brokers               []string
+	cluster               clusterOptions
 	topic, group, from    string
 	untilEnd              bool
 	delivery, deadLetters string
@@ -43,12 +43,11 @@ type scoreOptions struct {
 func scoreCommand(s *stdio) *cli.Command {
 	var c common
 	o := scoreOptions{
-		brokers: []string{defaultBroker}, topic: defaultTopic, group: "ctr-score",
+		cluster: newCluster(), topic: defaultTopic, group: "ctr-score",
 		from: string(kafka.Committed), delivery: "at-least-once", printRate: 10, statsEvery: 5 * time.Second,
 		session: 10 * time.Second,
 	}
 	topicFlags := group("Topics",
-		brokersFlag(&o.brokers),
 		stringFlag(&o.topic, "topic", "the `TOPIC` to score"),
 		stringFlag(&o.group, "group", "`NAME` of the consumer group to be a member of"),
 		choiceFlag(&o.from, "from", "`WHERE` to begin: committed (what the group has committed, the earliest where nothing), earliest or latest", "committed", "earliest", "latest"),
@@ -64,6 +63,7 @@ func scoreCommand(s *stdio) *cli.Command {
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
 		httpFlag(&o.http, "http", "serve /livez, /readyz and /status at `ADDRESS`, PORT or HOST:PORT; without a host, to this machine alone"),
 	)
+	topicFlags = append(clusterFlags(&o.cluster), topicFlags...)
 	data := group("Files and rows",
 		choiceFlag(&o.format, "format", "`NAME` of the form of predictions: csv, json (lines) or, of scored files, kaggle (id,click); by default csv, and json in topics and files named .jsonl", "csv", "json", "kaggle"),
 		listFlag(&o.Columns, "columns", "`NAMES` of the columns of rows without a header, separated by commas"),

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"ctr/features"
 	"ctr/models"
 	"ctr/models/metrics"
@@ -22,10 +20,6 @@ const (
 	defaultTopic  = "cte_queue"
 	defaultOutput = "predictions.csv"
 )
-
-func brokersFlag(p *[]string) cli.Flag {
-	return listFlag(p, "brokers", "`HOST:PORT` of one or more brokers to begin with, separated by commas")
-}
 
 // scoredTopic is the JSON of ctr score --topic.
 type scoredTopic struct {
@@ -51,6 +45,9 @@ type committedView struct {
 // runScoreTopic is ctr score without files.
 func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) error {
 	if err := o.checkTopic(); err != nil {
+		return err
+	}
+	if err := o.cluster.check(s.getenv); err != nil {
 		return err
 	}
 	p := newProgress(s, false) // --quiet is for the lines of rows; see --stats-every
@@ -93,7 +90,7 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 		p.Note("health and status at http://" + server.Addr())
 	}
 	src, err := kafka.NewSource(kafka.SourceOptions{
-		Options: kafka.Options{Brokers: o.brokers}, Topic: o.topic, Group: o.group,
+		Options: o.cluster.options(), Topic: o.topic, Group: o.group,
 		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
 		SessionTimeout: o.session, InstanceID: o.instance,
 	})

@@ -49,11 +49,11 @@ func (s *Source) join(ctx context.Context, feed *pipeline.Feed) (*member, error)
 		source: s, feed: feed, ctx: ctx, first: true,
 		claims: map[int32]*claim{}, changed: time.Now(),
 	}
-	opts := []kgo.Opt{
-		kgo.SeedBrokers(s.o.Brokers...),
-		kgo.ClientID(s.o.ClientID),
-		kgo.DialTimeout(s.o.DialTimeout),
-		kgo.DisableClientMetrics(),
+	opts, err := s.o.kgoOpts()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts,
 		kgo.WithHooks(&s.watch),
 
 		kgo.ConsumerGroup(s.o.Group),
@@ -71,12 +71,11 @@ func (s *Source) join(ctx context.Context, feed *pipeline.Feed) (*member, error)
 		// What a transaction has not committed was never said.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxBytes(fetchBytes),
-		kgo.FetchMaxPartitionBytes(fetchBytes / 2),
-	}
+		kgo.FetchMaxPartitionBytes(fetchBytes/2),
+	)
 	if s.o.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(s.o.InstanceID))
 	}
-	var err error
 	if m.client, err = kgo.NewClient(opts...); err != nil {
 		return nil, fmt.Errorf("group %s: %w", s.o.Group, err)
 	}
