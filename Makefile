@@ -78,6 +78,24 @@ e2e: build ## Replay and score through a real Apache Kafka (needs Java 17 and Ma
 deploycheck: build ## Check Dockerfile, compose.yaml and Kubernetes manifests; build and run the image
 	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
 
+build/ctr-failpoints: FORCE
+	CGO_ENABLED=0 go build -tags failpoints -trimpath -buildvcs=false -o $@ .
+
+.PHONY: FORCE
+FORCE:
+
+.PHONY: chaos
+chaos: build/ctr-failpoints ## Kill 20 scorers and some brokers of an Apache Kafka at random and count (needs Java 17, Maven)
+	scripts/chaos/run.sh $< 20 1
+
+.PHONY: chaos-long
+chaos-long: build/ctr-failpoints ## Kill 1,000, in seeded runs that can be resumed (CHAOSKILLS, CHAOSSEED); writes BENCHMARKS.md (long)
+	scripts/chaos/long.sh $<
+
+.PHONY: bench-stream
+bench-stream: build ## Measure the live half beside plain clients on an Apache Kafka; writes BENCHMARKS.md
+	scripts/bench/stream.sh
+
 .PHONY: crosscheck
 crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)
 	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements.txt); \

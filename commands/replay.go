@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type replayOptions struct {
 	cluster     clusterOptions
 	topic       string
 	format      string
+	dead        string // dead letters to send again
 	create      bool
 	partitions  int // 0 = as the brokers have it
 	replication int
@@ -48,12 +50,14 @@ func replayCommand(s *stdio) *cli.Command {
 		UsageText: `ctr replay dataset.csv
 			ctr replay dataset.csv --topic cte_queue --rate 5000 --create --partitions 4
 			ctr replay dataset.csv --speed 3600x --loop
-			ctr replay dataset.csv --rate max --key device_ip --format json`,
+			ctr replay dataset.csv --rate max --key device_ip --format json
+			ctr replay --dead-letters predictions.dead.jsonl`,
 		Description: "Every row of the files is sent, and counts once all replicas have it. Values are the rows as the file has them, without a header, or JSON objects. Rows go out at an even rate, or with --speed by the clock of their own time column, so many times as fast. Interrupted, it waits for what it has sent, and ends with a summary.",
 		Flags: flags(
 			clusterFlags(&o.cluster),
 			group("Topic",
 				stringFlag(&o.topic, "topic", "the `TOPIC` to send to"),
+				stringFlag(&o.dead, "dead-letters", "instead of files, send the records in this `FILE` or kafka:TOPIC of dead letters again, as they were produced; to --topic where it is given, else each to where it came from"),
 				boolFlag(&o.create, "create", "create the topic if it is not there"),
 				wholeFlag(&o.partitions, 1, "partitions", "with --create, `N` partitions; the brokers' own number by default"),
 				wholeFlag(&o.replication, 1, "replication", "with --create, `N` replicas; the brokers' own number by default"),
@@ -75,6 +79,14 @@ func replayCommand(s *stdio) *cli.Command {
 			c.flags(), logFlag(s)),
 		Action: func(cc *cli.Context) error {
 			o.Files, o.Stdin = cc.Args().Slice(), s.in
+			if o.dead != "" {
+				if len(o.Files) > 0 {
+					return usagef("--dead-letters with a file: want one of them")
+				}
+				if !onCommandLine(cc, "topic") {
+					o.topic = ""
+				}
+			}
 			r, err := runReplay(cc.Context, o, s, &c)
 			if r != nil && c.json {
 				return errors.Join(err, printJSON(s.out, r))
@@ -111,6 +123,9 @@ func runReplay(ctx context.Context, o replayOptions, s *stdio, c *common) (*repl
 // replay creates the topic where that is wanted, and sends.
 func (o *replayOptions) replay(ctx context.Context, obs pipeline.Observer) (*pipeline.ReplaySummary, error) {
 	cluster := o.cluster.options()
+	if o.dead != "" {
+		return o.replayDead(ctx, cluster, obs)
+	}
 	if o.create {
 		made, err := kafka.CreateTopic(cluster, o.topic, orBrokers(o.partitions), int16(orBrokers(o.replication)))
 		if err != nil {
@@ -128,6 +143,18 @@ func (o *replayOptions) replay(ctx context.Context, obs pipeline.Observer) (*pip
 	return &r, err
 }
 
+// replayDead sends dead letters again.
+func (o *replayOptions) replayDead(ctx context.Context, cluster kafka.Options, obs pipeline.Observer) (*pipeline.ReplaySummary, error) {
+	read := pipeline.DeadLetterFile(o.dead)
+	if topic, ok := topicOf(o.dead); ok {
+		read = kafka.DeadLetters(cluster, topic)
+	}
+	r, err := pipeline.ReplayDeadLetters(ctx, read, o.topic, func(topic string) (pipeline.HeaderProducer, error) {
+		return kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: topic, Note: obs.Note})
+	})
+	return &r, err
+}
+
 // orBrokers gives -1, which leaves a number to the brokers, for 0.
 func orBrokers(n int) int32 {
 	if n == 0 {
@@ -139,6 +166,8 @@ func orBrokers(n int) int32 {
 // check checks and completes the options before a broker is asked.
 func (o *replayOptions) check() error {
 	switch {
+	case o.dead != "":
+		return nil
 	case len(o.Files) == 0:
 		return usagef("want a file to replay").withHint("ctr replay rows.csv; ctr synth --out rows.csv makes one")
 	case o.topic == "":
@@ -171,7 +200,7 @@ func printReplay(s *stdio, r *replayResult) {
 	if r.Seconds > 0 {
 		rate = fmt.Sprintf(", %s rows/s", thousands(int64(float64(r.Acknowledged)/r.Seconds)))
 	}
-	line := fmt.Sprintf("%s: %s of %s acknowledged in %s%s", r.Topic,
+	line := fmt.Sprintf("%s: %s of %s acknowledged in %s%s", cmp.Or(r.Topic, "dead letters"),
 		thousands(r.Acknowledged), count(r.Read, "row"), seconds(r.Seconds), rate)
 	if r.Stopped {
 		line += "; stopped before the end"

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -204,7 +206,7 @@ func (s *modelScorer) done(b *Batch, enc *features.Encoder, r *features.Row, i i
 func (s *modelScorer) odd(b *Batch, i int) {
 	with, err := s.splitOdd(b.Records[i].Value)
 	if err != nil {
-		b.Fail(i, err)
+		b.Fail(i, cmp.Or(framed(b.Records[i].Value), err))
 		return
 	}
 	if b.history != nil {
@@ -248,6 +250,17 @@ func (s *modelScorer) alone(record []byte, with *bound) error {
 	s.spare.Need(with.need)
 	s.spare.Append(record, s.commaOf(record))
 	return s.spare.Err(0)
+}
+
+// framed gives an error for a value that is framed as a schema registry's
+// clients frame Avro, Protobuf and JSON Schema (Confluent's wire format: a zero
+// byte and the schema's id in four).
+func framed(value []byte) error {
+	if len(value) < 6 || value[0] != 0 {
+		return nil
+	}
+	return fmt.Errorf("looks like Avro or Protobuf in a schema registry's framing (a zero byte and schema id %d): want CSV or JSON",
+		binary.BigEndian.Uint32(value[1:]))
 }
 
 // keep gives err without pointers into a block that is used again.

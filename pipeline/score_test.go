@@ -314,6 +314,7 @@ func TestMixedRecords(t *testing.T) {
 		{"hello", 0, "1 field: want 24"},
 		{"", 0, "empty record"},
 		{`{"id":1`, 0, `JSON byte 8: `},
+		{"\x00\x00\x00\x00\x07" + row, 0, "looks like Avro or Protobuf in a schema registry's framing (a zero byte and schema id 7): want "},
 		{wrongLabel, 0, `column click: "yes": want 0 or 1`},
 		{wrongHour, 0, `column hour: "14139900": want `},
 	}

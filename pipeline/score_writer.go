@@ -10,6 +10,7 @@ import (
 
 	"ctr/features"
 	"ctr/models/metrics"
+	"ctr/pipeline/failpoint"
 )
 
 // commitPatience is how long a commit may take before it counts as failed.
@@ -145,6 +146,7 @@ func (w *writer) write(b *Batch) error {
 	if err := w.sink.Write(b); err != nil {
 		return err
 	}
+	failpoint.Point("written")
 	w.rows += int64(b.Len() - len(b.Bad))
 	w.since += b.Len()
 	w.running.Threshold = b.Threshold
@@ -208,13 +210,19 @@ func (w *writer) commit(last bool) error {
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, commitPatience)
 	defer cancel()
+	if failpoint.Bug("commit-before-flush") {
+		_ = w.src.Commit(ctx, commits) // it is a bug either way
+		failpoint.Point("committed before flush")
+	}
 	done, err := w.sink.Commit(ctx, commits)
 	if err != nil && !errors.Is(err, ErrNotOwner) && !errors.Is(err, ErrTryAgain) {
 		return err
 	}
 	if err == nil && !done {
+		failpoint.Point("flushed")
 		err = w.src.Commit(ctx, commits)
 	}
+	failpoint.Point("committed")
 	switch {
 	case errors.Is(err, ErrNotOwner):
 		w.note(fmt.Sprintf("commit of %s: %v: its last rows will be scored again", commits[0].Assignment, err))

@@ -14,11 +14,11 @@ import (
 // DeadLetters writes the records that could not be scored, one JSON object a
 // line:
 //
-//	{"topic":…,"partition":…,"offset":…,"timestamp":…,"reason":…,"key":…,"value":…}
+//	{"topic":…,"partition":…,"offset":…,"timestamp":…,"reason":…,"key":…,"value":…,"headers":[{"key":…,"value":…}]}
 //
-// timestamp is when the message was produced. value and key are as produced;
-// where they are not UTF-8, value_base64 and key_base64 stand in their place,
-// and a message without a key has neither. The file is created with the first
+// timestamp is when the message was produced. value, key and headers are as
+// produced; where they are not UTF-8, value_base64 and key_base64 stand in their
+// place, and a message without a key has neither. The file is created with the first
 // bad record and only ever added to. What belongs to a commit is on disk
 // before the commit.
 type DeadLetters struct {
@@ -46,6 +46,15 @@ type deadLetter struct {
 	Offset      int64   `json:"offset"`
 	Timestamp   string  `json:"timestamp,omitempty"`
 	Reason      string  `json:"reason"`
+	Key         *string `json:"key,omitempty"`
+	KeyBase64   []byte  `json:"key_base64,omitempty"`
+	Value       *string `json:"value,omitempty"`
+	ValueBase64 []byte  `json:"value_base64,omitempty"`
+
+	Headers []deadHeader `json:"headers,omitempty"`
+}
+
+type deadHeader struct {
 	Key         *string `json:"key,omitempty"`
 	KeyBase64   []byte  `json:"key_base64,omitempty"`
 	Value       *string `json:"value,omitempty"`
@@ -79,6 +88,12 @@ func (d *DeadLetters) Write(b *Batch) error {
 		}
 		l.Key, l.KeyBase64 = textOrBytes(r.Key)
 		l.Value, l.ValueBase64 = textOrBytes(r.Value)
+		for _, h := range r.Headers {
+			var d deadHeader
+			d.Key, d.KeyBase64 = textOrBytes(h.Key)
+			d.Value, d.ValueBase64 = textOrBytes(h.Value)
+			l.Headers = append(l.Headers, d)
+		}
 		if err := enc.Encode(&l); err != nil {
 			return err
 		}

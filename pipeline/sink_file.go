@@ -71,7 +71,7 @@ func OutputName(path string) string {
 		abs = filepath.Join(dir, filepath.Base(abs))
 	}
 	sum := sha256.Sum256([]byte(abs))
-	return "ctr:" + hex.EncodeToString(sum[:6]) + ":" + filepath.Base(abs)
+	return outputPrefix + hex.EncodeToString(sum[:6]) + ":" + filepath.Base(abs)
 }
 
 // OpenFileSink creates or continues a file of predictions. A last line that a
@@ -120,16 +120,39 @@ func (s *FileSink) header() string {
 func (s *FileSink) begin() string { return cmp.Or(s.header(), `{"id":`) }
 
 // NameOutput adds an output's name to the metadata of commits: there may be
-// several outputs.
+// several outputs. Names that the partition's commits had before are kept, as
+// many as there is room for: a member whose partitions have moved to others
+// shall know its file again when it is started anew.
 func NameOutput(commits []Commit, name string) {
 	for i := range commits {
-		if m := &commits[i].Metadata; *m == "" {
-			*m = name
-		} else {
-			*m += "\n" + name
+		c := &commits[i]
+		var list []string
+		if c.Metadata != "" {
+			list = strings.Split(c.Metadata, "\n")
 		}
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+		size := 0
+		for _, n := range list {
+			size += len(n) + 1
+		}
+		for _, n := range strings.Split(c.Assignment.Metadata, "\n") {
+			if strings.HasPrefix(n, outputPrefix) && !slices.Contains(list, n) && size+len(n) < mostMetadata {
+				list = append(list, n)
+				size += len(n) + 1
+			}
+		}
+		c.Metadata = strings.Join(list, "\n")
 	}
 }
+
+// outputPrefix begins every name of an output; mostMetadata is less than what
+// brokers take in a commit by default, 4,096 bytes.
+const (
+	outputPrefix = "ctr:"
+	mostMetadata = 3000
+)
 
 // names reports whether metadata names an output.
 func names(metadata, name string) bool {

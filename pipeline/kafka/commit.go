@@ -24,7 +24,8 @@ func (s *Source) Committed(ctx context.Context) ([]pipeline.Position, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.committed(ctx, ids)
+	// What an open transaction is about to commit is of no interest here.
+	all, err := s.committed(ctx, ids, false)
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +40,9 @@ func (s *Source) Committed(ctx context.Context) ([]pipeline.Position, error) {
 }
 
 // committed gives the group's commits for the partitions; Offset is -1 where
-// there is none.
-func (s *Source) committed(ctx context.Context, ids []int32) (map[int32]pipeline.Position, error) {
+// there is none. Where stable is true it waits for a transaction that is about to
+// commit further offsets.
+func (s *Source) committed(ctx context.Context, ids []int32, stable bool) (map[int32]pipeline.Position, error) {
 	found := make(map[int32]pipeline.Position, len(ids))
 	if len(ids) == 0 {
 		return found, nil
@@ -48,8 +50,7 @@ func (s *Source) committed(ctx context.Context, ids []int32) (map[int32]pipeline
 	err := s.ask(ctx, func(b *sarama.Broker) error {
 		req := sarama.NewOffsetFetchRequest(s.control.Config().Version, s.o.Group,
 			map[string][]int32{s.o.Topic: ids})
-		// A transaction that is about to commit further offsets is waited for.
-		req.RequireStable = true
+		req.RequireStable = stable
 		resp, err := b.FetchOffset(req)
 		if err != nil {
 			return err

@@ -41,9 +41,15 @@ func (d *delays) Write(b *pipeline.Batch) error {
 	return nil
 }
 
-// BenchmarkLatency measures the time from Send to a row in predictions.csv at
-// 100 rows a second, for 5 seconds: one round, whatever b.N.
+// BenchmarkLatency measures the time from Send to a row in predictions.csv, at
+// some rates, for some seconds: one round each, whatever b.N.
 func BenchmarkLatency(b *testing.B) {
+	for _, rate := range []int{100, 50_000} {
+		b.Run(fmt.Sprintf("rate=%d", rate), func(b *testing.B) { benchLatency(b, rate, 10*time.Second) })
+	}
+}
+
+func benchLatency(b *testing.B, rate int, lasting time.Duration) {
 	c := cluster(b)
 	topic := newTopic(b, c, 1)
 	p, err := kafka.NewProducer(kafka.ProducerOptions{Options: c, Topic: topic})
@@ -62,7 +68,7 @@ func BenchmarkLatency(b *testing.B) {
 	defer csv.Close()
 	ctx, stop := context.WithCancel(b.Context())
 	defer stop()
-	d := &delays{Sink: csv, want: 500, stop: stop}
+	d := &delays{Sink: csv, want: rate * int(lasting.Seconds()), stop: stop}
 	errs := together(
 		func() error {
 			_, err := pipeline.Score(ctx, pipeline.ScoreOptions{Scorers: newFakeScorer}, src, d, nil)
@@ -71,11 +77,14 @@ func BenchmarkLatency(b *testing.B) {
 		func() error {
 			// Not before the group has formed.
 			time.Sleep(time.Second)
-			for range d.want {
+			began := time.Now()
+			for i := range d.want {
+				if due := began.Add(time.Duration(i) * time.Second / time.Duration(rate)); time.Until(due) > 200*time.Microsecond {
+					time.Sleep(time.Until(due))
+				}
 				if err := p.Send(nil, fmt.Appendf(nil, "%d,0,0.5", time.Now().UnixNano())); err != nil {
 					return err
 				}
-				time.Sleep(10 * time.Millisecond)
 			}
 			return p.Close(context.Background())
 		})
@@ -83,8 +92,8 @@ func BenchmarkLatency(b *testing.B) {
 		b.Fatal(err)
 	}
 	slices.Sort(d.got)
-	for _, q := range []int{50, 99} {
-		b.ReportMetric(float64(d.got[len(d.got)*q/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", q))
+	for _, q := range []float64{50, 99, 99.9} {
+		b.ReportMetric(float64(d.got[min(int(float64(len(d.got))*q/100), len(d.got)-1)].Microseconds())/1000, fmt.Sprintf("p%v-ms", q))
 	}
 	b.ReportMetric(0, "ns/op")
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"ctr/pipeline"
@@ -89,22 +90,24 @@ const fetchBytes = 8 << 20
 
 // assigned takes up new partitions: it finds out where they begin and tells
 // the loop. The client fetches nothing of them before it returns.
-func (m *member) assigned(ctx context.Context, _ *kgo.Client, added map[string][]int32) {
-	if err := m.take(ctx, added[m.source.o.Topic]); err != nil && m.ctx.Err() == nil {
+func (m *member) assigned(ctx context.Context, client *kgo.Client, added map[string][]int32) {
+	if err := m.take(ctx, client, added[m.source.o.Topic]); err != nil && m.ctx.Err() == nil {
 		m.source.end(err)
 	}
 }
 
-func (m *member) take(ctx context.Context, ids []int32) error {
+// take is given the client: the group may assign partitions before NewClient
+// has returned it.
+func (m *member) take(ctx context.Context, client *kgo.Client, ids []int32) error {
 	s := m.source
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)()
-	committed, err := s.committed(ctx, ids)
+	committed, err := s.committed(ctx, ids, true)
 	if err != nil {
 		return err
 	}
-	name, generation := m.client.GroupMetadata()
+	name, generation := client.GroupMetadata()
 	for _, p := range ids {
 		a := &pipeline.Assignment{
 			Topic: s.o.Topic, Partition: p, Group: s.o.Group, Generation: generation, Member: name,
@@ -235,15 +238,27 @@ func (m *member) failed(fetches kgo.Fetches) error {
 		switch {
 		case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, context.Canceled), errors.Is(e.Err, kgo.ErrClientClosed):
 		case errors.As(e.Err, &group):
-			return m.source.groupError(group.Err)
+			// The client joins again by itself, if that may help.
+			if hopeless(group.Err) {
+				return m.source.groupError(group.Err)
+			}
 		case errors.As(e.Err, &gone):
 			m.source.note(fmt.Sprintf("%s/%d: records up to offset %d were lost by the brokers; reading on from %d",
 				gone.Topic, gone.Partition, gone.ConsumedTo, gone.ResetTo))
-		default:
+		case hopeless(e.Err):
 			return fmt.Errorf("topic %s: partition %d: %w", e.Topic, e.Partition, e.Err)
+		default:
+			m.source.note(fmt.Sprintf("topic %s: partition %d: %v: trying again", e.Topic, e.Partition, e.Err))
 		}
 	}
 	return nil
+}
+
+// hopeless reports answers of brokers that trying again won't change. That a
+// member is not known any more, or a connection broken, is none of them.
+func hopeless(err error) bool {
+	var code *kerr.Error
+	return errors.As(err, &code) && !code.Retriable && !waits(err)
 }
 
 // submit puts records into batches: a batch is small where records are few,

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"ctr/pipeline"
 )
 
 // ProducerOptions are the settings of a Producer.
@@ -123,7 +125,11 @@ func (o *ProducerOptions) producerConfig() (*sarama.Config, error) {
 // Send takes a copy of a message and sends it; key may be nil. It waits while
 // too many messages have no answer yet, and gives an error once the cluster
 // does not take messages any more.
-func (p *Producer) Send(key, value []byte) error {
+func (p *Producer) Send(key, value []byte) error { return p.SendWith(key, value, nil) }
+
+// SendWith is Send with headers, whose bytes must stay as they are until the
+// message has been acknowledged.
+func (p *Producer) SendWith(key, value []byte, headers []pipeline.Header) error {
 	var m *message
 	select {
 	case m = <-p.free:
@@ -138,6 +144,9 @@ func (p *Producer) Send(key, value []byte) error {
 	if key != nil {
 		m.key.b = append(m.key.b[:0], key...)
 		m.Key = &m.key
+	}
+	for _, h := range headers {
+		m.Headers = append(m.Headers, sarama.RecordHeader{Key: h.Key, Value: h.Value})
 	}
 	p.flying.Add(1)
 	p.async.Input() <- &m.ProducerMessage

@@ -100,14 +100,14 @@ func secureCluster(t *testing.T, opts ...kfake.Opt) []string {
 // that there is connects.
 func throughAll(t *testing.T, o kafka.Options) {
 	t.Helper()
-	in, out := newTopic(t, o, 1), newTopic(t, o, 1)
-	send(t, o, in, rows(0, 20))
+	in, out, dead := newTopic(t, o, 1), newTopic(t, o, 1), newTopic(t, o, 1)
+	send(t, o, in, append(rows(0, 20), "no row"))
 	src, err := kafka.NewSource(kafka.SourceOptions{Options: o, Topic: in, Group: in, From: kafka.Earliest, UntilEnd: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	sink, err := kafka.NewTopicSink(kafka.TopicSinkOptions{Options: o, Topic: out})
+	sink, err := kafka.NewTopicSink(kafka.TopicSinkOptions{Options: o, Topic: out, DeadLetters: dead})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +115,13 @@ func throughAll(t *testing.T, o kafka.Options) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	sum, err := pipeline.Score(ctx, pipeline.ScoreOptions{Scorers: newFakeScorer}, src, sink, nil)
-	if err != nil || sum.Rows != 20 {
-		t.Fatalf("%d rows, %v: want 20", sum.Rows, err)
+	if err != nil || sum.Rows != 20 || sum.Bad != 1 {
+		t.Fatalf("%d rows, %d bad, %v: want 20 and 1", sum.Rows, sum.Bad, err)
+	}
+	letters := 0
+	err = kafka.DeadLetters(o, dead)(ctx, func(*pipeline.DeadLetter) error { letters++; return nil })
+	if err != nil || letters != 1 {
+		t.Fatalf("%d dead letters, %v: want 1", letters, err)
 	}
 	if info, err := kafka.DescribeTopic(o, out); err != nil || info.Partitions[0].End != 20 {
 		t.Fatalf("output: %+v, %v: want 20 records", info, err)

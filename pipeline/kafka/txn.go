@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"ctr/pipeline"
+	"ctr/pipeline/failpoint"
 )
 
 // Exactly once to a topic: predictions and the offsets of what they were made of
@@ -172,10 +173,13 @@ func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (d
 	if err := s.p.failure(); err != nil {
 		return false, err
 	}
+	failpoint.Point("flushed")
 	if err := s.addOffsets(ctx, commits); err != nil {
 		return false, err
 	}
+	failpoint.Point("offsets added")
 	err = s.p.client.EndTransaction(ctx, kgo.TryCommit)
+	failpoint.Point("transaction ended")
 	switch {
 	case err == nil:
 		return true, nil
@@ -208,7 +212,7 @@ func (s *TopicSink) wasCommitted(ctx context.Context, commits []pipeline.Commit)
 		if !s.o.ExactlyOnce.owns(c.Assignment) || !slices.ContainsFunc(s.pending, func(t sent) bool { return t.of == c.Assignment }) {
 			continue
 		}
-		at, err := s.o.ExactlyOnce.committed(ctx, []int32{c.Assignment.Partition})
+		at, err := s.o.ExactlyOnce.committed(ctx, []int32{c.Assignment.Partition}, true)
 		if err != nil {
 			return false, err
 		}

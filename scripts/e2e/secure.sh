@@ -82,6 +82,8 @@ KFORMAT="--add-scram SCRAM-SHA-256=[name=alice,password=$SECRET] --add-scram SCR
 "$CTR" synth --rows 2000 --out rows.csv
 "$CTR" train rows.csv --algo lr --split none --quiet --out model.ctr >/dev/null
 
+echo 'no row' >bad.csv
+
 # all NAME RATE: with the environment as it is, every kind of client works.
 all() {
   local out=$WORK/out/$1
@@ -90,6 +92,14 @@ all() {
   "$CTR" replay rows.csv --topic "$1" --rate "$2" --json >>"$out" 2>&1 || die "$1: replay"
   "$CTR" score --topic "$1" --group "$1" --model model.ctr --until-end --log-format json \
     --output "kafka:$1-scored" --delivery exactly-once --create >>"$out" 2>&1 || die "$1: score"
+  "$CTR" replay bad.csv --columns "$(head -1 rows.csv)" --topic "$1" --rate max >>"$out" 2>&1 || die "$1: replay of bad rows"
+  "$CTR" score --topic "$1" --group "$1" --model model.ctr --until-end --quiet \
+    --output "kafka:$1-scored" --delivery exactly-once >>"$out" 2>&1 || die "$1: score bad rows"
+  "$CTR" replay --dead-letters "kafka:$1-scored.dead" --topic "$1-again" >>"$out" 2>&1 && die "$1: dead letters to a topic that is not there"
+  "$CTR" topics create "$1-again" --partitions 1 --replication 1 >>"$out" 2>&1 || die "$1: topics create"
+  "$CTR" replay --dead-letters "kafka:$1-scored.dead" --topic "$1-again" --json >again 2>>"$out" || die "$1: replay --dead-letters"
+  cat again >>"$out"
+  grep -q '"acknowledged": 1,' again || die "$1: dead letters: $(cat again)"
   "$CTR" topics lag --group "$1" --topic "$1" >>"$out" 2>&1 || die "$1: topics lag"
   grep -q '^lag 0 in all$' "$out" || die "$1: lag"
   "$CTR" score --topic "$1" --group "$1-file" --model model.ctr --until-end --quiet --output "$1.csv" >>"$out" 2>&1 || die "$1: score to a file"

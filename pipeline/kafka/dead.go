@@ -1,0 +1,94 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"ctr/pipeline"
+)
+
+// DeadLetters reads a topic that a TopicSink has written dead letters to, up to
+// where it ends now.
+func DeadLetters(o Options, topic string) pipeline.DeadLetterReader {
+	return func(ctx context.Context, each func(*pipeline.DeadLetter) error) error {
+		ends, err := EndOffsets(o, topic)
+		if err != nil {
+			return err
+		}
+		o = o.withDefaults()
+		offsets, left := map[int32]kgo.Offset{}, map[int32]int64{}
+		for p, end := range ends {
+			if end > 0 {
+				offsets[p], left[p] = kgo.NewOffset().AtStart(), end
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		opts, err := o.kgoOpts()
+		if err != nil {
+			return err
+		}
+		client, err := kgo.NewClient(append(opts,
+			kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}),
+			kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		)...)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		for len(left) > 0 {
+			fetches := client.PollFetches(ctx)
+			if err := fetches.Err0(); err != nil {
+				return err
+			}
+			if err := deadOf(fetches, left, each); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// deadOf hands on the dead letters of fetches, and takes partitions that have
+// come to their end out of left.
+func deadOf(fetches kgo.Fetches, left map[int32]int64, each func(*pipeline.DeadLetter) error) error {
+	for it := fetches.RecordIter(); !it.Done(); {
+		r := it.Next()
+		end, ok := left[r.Partition]
+		if !ok || r.Offset >= end {
+			continue
+		}
+		if r.Offset == end-1 {
+			delete(left, r.Partition)
+		}
+		if r.Attrs.IsControl() {
+			continue
+		}
+		d := pipeline.DeadLetter{Key: r.Key, Value: r.Value}
+		for _, h := range r.Headers {
+			if h.Key == headerTopic {
+				d.Topic = string(h.Value)
+			}
+			if !strings.HasPrefix(h.Key, "ctr.") {
+				d.Headers = append(d.Headers, pipeline.Header{Key: []byte(h.Key), Value: h.Value})
+			}
+		}
+		if d.Topic == "" {
+			return fmt.Errorf("%s/%d: offset %d: no header %s: want dead letters of ctr score", r.Topic, r.Partition, r.Offset, headerTopic)
+		}
+		if err := each(&d); err != nil {
+			return err
+		}
+	}
+	for _, e := range fetches.Errors() {
+		if !errors.Is(e.Err, context.DeadlineExceeded) && hopeless(e.Err) {
+			return fmt.Errorf("topic %s: partition %d: %w", e.Topic, e.Partition, e.Err)
+		}
+	}
+	return nil
+}
