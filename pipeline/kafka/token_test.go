@@ -25,9 +25,9 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "away s3cret", http.StatusServiceUnavailable)
 	case id != "me" || secret != "s3cret%25" || r.FormValue("grant_type") != "client_credentials" || r.FormValue("scope") != "kafka":
 		w.WriteHeader(http.StatusUnauthorized)
-		fmt.Fprintf(w, `{"error":"invalid_client","error_description":%q}`, secret)
+		_, _ = fmt.Fprintf(w, `{"error":"invalid_client","error_description":%q}`, secret)
 	default:
-		fmt.Fprintf(w, `{"access_token":"token-%d","token_type":"bearer","expires_in":2}`, e.asked.Add(1))
+		_, _ = fmt.Fprintf(w, `{"access_token":"token-%d","token_type":"bearer","expires_in":2}`, e.asked.Add(1))
 	}
 }
 
@@ -85,12 +85,12 @@ func TestErrorsOfTokenEndpoints(t *testing.T) {
 		}
 	}
 	f(": client me: 401 invalid_client", new(endpoint).ServeHTTP)
-	f(": the answer is not JSON with access_token", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>s3cret%") })
-	f(": access_token: empty: want a token", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") })
-	f(": access_token: byte 1: want the token alone, in ASCII without spaces", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"access_token":"a\u0001auth=x"}`) })
+	f(": the answer is not JSON with access_token", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<html>s3cret%") })
+	f(": access_token: empty: want a token", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "{}") })
+	f(": access_token: byte 1: want the token alone, in ASCII without spaces", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"access_token":"a\u0001auth=x"}`) })
 	f(": status 307: want 200", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/else" {
-			fmt.Fprint(w, `{"access_token":"stolen"}`)
+			_, _ = fmt.Fprint(w, `{"access_token":"stolen"}`)
 			return
 		}
 		http.Redirect(w, r, "/else", http.StatusTemporaryRedirect)
