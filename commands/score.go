@@ -28,6 +28,8 @@ type scoreOptions struct {
 	delivery, deadLetters string
 	maxBad                *int64 // nil = 0 for files, no limit for topics
 	printRate             int
+	redact                []string
+	hideID, hideLabel     bool // of the console
 	statsEvery            time.Duration
 	session               time.Duration
 	instance              string
@@ -60,6 +62,7 @@ func scoreCommand(s *stdio) *cli.Command {
 		stringFlag(&o.stateDir, "state", "the `FOLDER` that keeps what a model with history has seen, shared by members of the group that are to take over from each other; OUTPUT.state by default"),
 		boolFlag(&o.appendTo, "append", "add to an existing output"),
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
+		listFlag(&o.redact, "redact", "`COLUMNS`, separated by commas, or all: their values do not appear on the console and in the reasons of dead letters; outputs and dead letters themselves have them"),
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
 		httpFlag(&o.http, "http", "serve /livez, /readyz and /status at `ADDRESS`, PORT or HOST:PORT; without a host, to this machine alone"),
 	)

@@ -118,7 +118,7 @@ func (o *scoreOptions) checkTopic() error {
 // scorers gives what scores records with a model, and what it remembers of
 // them.
 func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, error), *pipeline.History, error) {
-	options := pipeline.ScorerOptions{Columns: features.Layout(o.Columns), Comma: o.Comma}
+	options := pipeline.ScorerOptions{Columns: features.Layout(o.Columns), Comma: o.Comma, Redact: o.redact}
 	if o.threshold != "" && o.threshold != "auto" {
 		t, err := parseFloat(o.threshold)
 		if err != nil {
@@ -130,6 +130,8 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
+	schema := &a.Spec.Schema
+	o.hideID, o.hideLabel = options.Redacts(schema.Find(features.ID)), options.Redacts(schema.Find(features.Label))
 	keep := pipeline.HistoryOptions{Dir: o.stateDir}
 	if path, none := o.firstFile(); keep.Dir == "" && !none {
 		keep.Dir = pipeline.StateDir(path)
@@ -149,7 +151,9 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 	// The console comes first: what stands there may never get into the output,
 	// but what is committed is in the output.
 	if !c.quiet && !c.json && o.printRate > 0 {
-		sinks = append([]pipeline.Sink{pipeline.NewConsole(s.out, o.printRate)}, sinks...)
+		console := pipeline.NewConsole(s.out, o.printRate)
+		console.HideID, console.HideLabel = o.hideID, o.hideLabel
+		sinks = append([]pipeline.Sink{console}, sinks...)
 	}
 	if o.seen != nil {
 		sinks = append(sinks, seenSink(o.seen))
