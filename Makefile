@@ -71,6 +71,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 .PHONY: e2e
 e2e: build ## Replay and score through a real Apache Kafka (needs Java 17 and Maven)
 	scripts/e2e/run.sh "$(CURDIR)/ctr"
+	scripts/e2e/secure.sh "$(CURDIR)/ctr"
 	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
 
 .PHONY: deploycheck

@@ -30,6 +30,7 @@ var layers = []string{"features", "models", "pipeline", "commands", ""}
 var homes = map[string]string{
 	"github.com/IBM/sarama":              "ctr/pipeline/kafka",
 	"github.com/twmb/franz-go/pkg/kgo":   "ctr/pipeline/kafka",
+	"github.com/twmb/franz-go/pkg/sasl":  "ctr/pipeline/kafka",
 	"github.com/twmb/franz-go/pkg/kmsg":  "ctr/pipeline", // of the two around it
 	"github.com/twmb/franz-go/pkg/kfake": "ctr/pipeline/broker",
 	"github.com/sjwhitworth/golearn":     "ctr/models/reference",

@@ -47,6 +47,9 @@ func splitArgs(command string, flags []cli.Flag, args []string) (given []setting
 
 func unknownFlag(command string, flags []cli.Flag, arg, name string) error {
 	arg, _, _ = strings.Cut(arg, "=")
+	if hint := secretKeys[name]; hint != "" {
+		return usagef("%s: a secret: no flag has it, since everybody on the machine sees a command line", arg).withHint("%s", hint)
+	}
 	e := usagef("%s: no such flag of ctr %s", arg, command)
 	if near := nearest(name, flagNames(flags)); near != "" {
 		return e.withHint("did you mean --%s?", near)

@@ -37,7 +37,9 @@ command that has such a flag; under the name of a command, for it alone:
     trees: 200
     cross: ["site_id,app_id", "C15,C16"]
 
-A key that is no flag is an error. Secrets are never flags.
+A key that is no flag is an error. Secrets are never flags: CTR_SASL_PASSWORD
+has the password of --sasl-user (or --sasl-password-file names a file with it),
+CTR_OAUTH_CLIENT_SECRET the secret of --oauth-client-id.
 `
 
 // envName gives the environment variable of a flag.
@@ -165,6 +167,9 @@ func (r *configReader) key(key, v *yaml.Node, of *cli.Command) error {
 		}
 	}
 	if !slices.Contains(known, name) || name == "config" {
+		if hint := secretKeys[name]; hint != "" {
+			return r.errorf(key, "key %q: a secret: want none in this file", name).withHint("%s", hint)
+		}
 		e := r.errorf(key, "key %q: no such flag%s", name, ofCommand(of))
 		if near := nearest(name, known); near != "" && near != "config" {
 			return e.withHint("did you mean %s?", near)

@@ -216,7 +216,7 @@ func (d *demo) stream(ctx context.Context, brokers []string, held string) error 
 	}
 	o := scoreOptions{
 		model: d.path("model.ctr"), outputs: []string{d.r.Predictions}, overwrite: true,
-		deadLetters: d.path("predictions.dead.jsonl"), brokers: brokers, topic: defaultTopic,
+		deadLetters: d.path("predictions.dead.jsonl"), cluster: clusterOptions{brokers: brokers}, topic: defaultTopic,
 		from: string(kafka.Earliest), printRate: 10, statsEvery: 2 * time.Second, session: 10 * time.Second,
 	}
 	o.Threads = d.threads
@@ -233,7 +233,7 @@ func (d *demo) stream(ctx context.Context, brokers []string, held string) error 
 		sum, err := o.scoreTopic(scoring, d.s, &common{}, d.p)
 		done <- outcome{sum, err}
 	}()
-	replay := replayOptions{brokers: brokers, topic: defaultTopic}
+	replay := replayOptions{cluster: clusterOptions{brokers: brokers}, topic: defaultTopic}
 	replay.Files, replay.Rate = []string{held}, d.rate
 	sent, err := replay.replay(ctx, quietly{})
 	acked := int64(-1)

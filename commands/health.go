@@ -44,7 +44,8 @@ func (o *scoreOptions) serve(hash string) (*serve.Server, error) {
 	if o.http == "" {
 		return nil, nil
 	}
-	cluster := kafka.Options{Brokers: o.brokers, DialTimeout: time.Second}
+	cluster := o.cluster.options()
+	cluster.DialTimeout = time.Second
 	return serve.Listen(serve.Options{
 		Listen: o.http, Model: hash, Version: version, Topic: o.topic, Group: o.group,
 		Ping: func() error { return kafka.Ping(cluster) },

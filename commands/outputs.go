@@ -160,7 +160,7 @@ func (o *scoreOptions) createTopics(note func(string)) error {
 		if !ok {
 			continue
 		}
-		made, err := kafka.CreateTopic(kafka.Options{Brokers: o.brokers}, topic, -1, -1)
+		made, err := kafka.CreateTopic(o.cluster.options(), topic, -1, -1)
 		if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func (o *scoreOptions) sinks(ctx context.Context, hash string, src *kafka.Source
 	if err := o.createTopics(note); err != nil {
 		return nil, err
 	}
-	to := kafka.TopicSinkOptions{Options: kafka.Options{Brokers: o.brokers}, Note: note}
+	to := kafka.TopicSinkOptions{Options: o.cluster.options(), Note: note}
 	dead, deadTopic := topicOf(o.deadLetters)
 	switch {
 	case o.folder():

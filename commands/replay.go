@@ -21,7 +21,7 @@ import (
 // replayOptions are the settings of ctr replay.
 type replayOptions struct {
 	pipeline.ReplayOptions
-	brokers     []string
+	cluster     clusterOptions
 	topic       string
 	format      string
 	dead        string // dead letters to send again
@@ -43,7 +43,7 @@ type replayResult struct {
 
 func replayCommand(s *stdio) *cli.Command {
 	var c common
-	o := replayOptions{brokers: []string{defaultBroker}, topic: defaultTopic, format: "csv"}
+	o := replayOptions{cluster: newCluster(), topic: defaultTopic, format: "csv"}
 	return &cli.Command{
 		Name: "replay", Usage: "sends rows to a Kafka topic as a live stream",
 		ArgsUsage: "FILE…", Args: true,
@@ -54,8 +54,8 @@ func replayCommand(s *stdio) *cli.Command {
 			ctr replay --dead-letters predictions.dead.jsonl`,
 		Description: "Every row of the files is sent, and counts once all replicas have it. Values are the rows as the file has them, without a header, or JSON objects. Rows go out at an even rate, or with --speed by the clock of their own time column, so many times as fast. Interrupted, it waits for what it has sent, and ends with a summary.",
 		Flags: flags(
+			clusterFlags(&o.cluster),
 			group("Topic",
-				brokersFlag(&o.brokers),
 				stringFlag(&o.topic, "topic", "the `TOPIC` to send to"),
 				stringFlag(&o.dead, "dead-letters", "instead of files, send the records in this `FILE` or kafka:TOPIC of dead letters again, as they were produced; to --topic where it is given, else each to where it came from"),
 				boolFlag(&o.create, "create", "create the topic if it is not there"),
@@ -105,6 +105,9 @@ func runReplay(ctx context.Context, o replayOptions, s *stdio, c *common) (*repl
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if err := o.cluster.check(s.getenv); err != nil {
+		return nil, err
+	}
 	p := newProgress(s, c.quiet)
 	defer p.close()
 	p.bytes[pipeline.StageReplay] = o.Limit == 0 && !o.Loop
@@ -119,7 +122,7 @@ func runReplay(ctx context.Context, o replayOptions, s *stdio, c *common) (*repl
 
 // replay creates the topic where that is wanted, and sends.
 func (o *replayOptions) replay(ctx context.Context, obs pipeline.Observer) (*pipeline.ReplaySummary, error) {
-	cluster := kafka.Options{Brokers: o.brokers}
+	cluster := o.cluster.options()
 	if o.dead != "" {
 		return o.replayDead(ctx, cluster, obs)
 	}

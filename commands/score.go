@@ -24,12 +24,14 @@ type scoreOptions struct {
 	format                string // of files
 	rotateSize            int64  // of the files in a folder, bytes; 0 = the default
 	rotateEvery           time.Duration
-	brokers               []string
+	cluster               clusterOptions
 	topic, group, from    string
 	untilEnd              bool
 	delivery, deadLetters string
 	maxBad                *int64 // nil = 0 for files, no limit for topics
 	printRate             int
+	redact                []string
+	hideID, hideLabel     bool // of the console
 	statsEvery            time.Duration
 	session               time.Duration
 	instance              string
@@ -45,12 +47,11 @@ type scoreOptions struct {
 func scoreCommand(s *stdio) *cli.Command {
 	var c common
 	o := scoreOptions{
-		brokers: []string{defaultBroker}, topic: defaultTopic, group: "ctr-score",
+		cluster: newCluster(), topic: defaultTopic, group: "ctr-score",
 		from: string(kafka.Committed), delivery: "at-least-once", printRate: 10, statsEvery: 5 * time.Second,
 		session: 10 * time.Second,
 	}
 	topicFlags := group("Topics",
-		brokersFlag(&o.brokers),
 		stringFlag(&o.topic, "topic", "the `TOPIC` to score"),
 		stringFlag(&o.group, "group", "`NAME` of the consumer group to be a member of"),
 		choiceFlag(&o.from, "from", "`WHERE` to begin: committed (what the group has committed, the earliest where nothing), earliest or latest", "committed", "earliest", "latest"),
@@ -65,9 +66,11 @@ func scoreCommand(s *stdio) *cli.Command {
 		stringFlag(&o.stateDir, "state", "the `FOLDER` that keeps what a model with history has seen, shared by members of the group that are to take over from each other; OUTPUT.state by default, FOLDER/.ctr/state of a folder"),
 		boolFlag(&o.appendTo, "append", "add to an existing output"),
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
+		listFlag(&o.redact, "redact", "`COLUMNS`, separated by commas, or all: their values do not appear on the console and in the reasons of dead letters; outputs and dead letters themselves have them"),
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
 		httpFlag(&o.http, "http", "serve /livez, /readyz and /status at `ADDRESS`, PORT or HOST:PORT; without a host, to this machine alone"),
 	)
+	topicFlags = append(clusterFlags(&o.cluster), topicFlags...)
 	data := group("Files and rows",
 		choiceFlag(&o.format, "format", "`NAME` of the form of predictions: csv, json (lines) or, of scored files, kaggle (id,click); by default csv, and json in topics and files named .jsonl", "csv", "json", "kaggle"),
 		listFlag(&o.Columns, "columns", "`NAMES` of the columns of rows without a header, separated by commas"),

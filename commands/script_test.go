@@ -47,6 +47,7 @@ var update = os.Getenv("UPDATE") != ""
 //	waitlines N FILE         waits until the file has so many lines
 //	broker NAME              starts an embedded broker; $NAME is its address
 //	strictbroker NAME        the same, but it makes no topics by itself
+//	saslbroker NAME USER PASSWORD  the same, with SCRAM-SHA-256
 //	waitbroker ADDRESS       waits until something listens there
 //	waitstatus URL TEXT      waits until the URL's answer is 200 and has the text
 //	same N FILE FILE         both must have N ids, each with one probability
@@ -94,6 +95,7 @@ func TestScripts(t *testing.T) {
 			"waitlines":    cmdWaitLines,
 			"broker":       cmdBroker,
 			"strictbroker": cmdStrictBroker,
+			"saslbroker":   cmdSASLBroker,
 			"waitbroker":   cmdWaitBroker,
 			"waitstatus":   cmdWaitStatus,
 			"same":         cmdSame,
@@ -213,6 +215,13 @@ func cmdBroker(ts *testscript.TestScript, _ bool, args []string) {
 
 func cmdStrictBroker(ts *testscript.TestScript, _ bool, args []string) {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	ts.Check(err)
+	ts.Defer(c.Close)
+	ts.Setenv(args[0], c.ListenAddrs()[0])
+}
+
+func cmdSASLBroker(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", args[1], args[2]))
 	ts.Check(err)
 	ts.Defer(c.Close)
 	ts.Setenv(args[0], c.ListenAddrs()[0])

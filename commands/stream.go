@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"ctr/features"
 	"ctr/models"
 	"ctr/models/metrics"
@@ -23,10 +21,6 @@ const (
 	defaultOutput = "predictions.csv"
 	defaultFolder = "predictions/" // exactly once
 )
-
-func brokersFlag(p *[]string) cli.Flag {
-	return listFlag(p, "brokers", "`HOST:PORT` of one or more brokers to begin with, separated by commas")
-}
 
 // scoredTopic is the JSON of ctr score --topic.
 type scoredTopic struct {
@@ -52,6 +46,9 @@ type committedView struct {
 // runScoreTopic is ctr score without files.
 func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) error {
 	if err := o.checkTopic(); err != nil {
+		return err
+	}
+	if err := o.cluster.check(s.getenv); err != nil {
 		return err
 	}
 	p := newProgress(s, false) // --quiet is for the lines of rows; see --stats-every
@@ -94,7 +91,7 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 		p.Note("health and status at http://" + server.Addr())
 	}
 	src, err := kafka.NewSource(kafka.SourceOptions{
-		Options: kafka.Options{Brokers: o.brokers}, Topic: o.topic, Group: o.group,
+		Options: o.cluster.options(), Topic: o.topic, Group: o.group,
 		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
 		SessionTimeout: o.session, InstanceID: o.instance,
 	})
@@ -122,7 +119,7 @@ func (o *scoreOptions) checkTopic() error {
 // scorers gives what scores records with a model, and what it remembers of
 // them.
 func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, error), *pipeline.History, error) {
-	options := pipeline.ScorerOptions{Columns: features.Layout(o.Columns), Comma: o.Comma}
+	options := pipeline.ScorerOptions{Columns: features.Layout(o.Columns), Comma: o.Comma, Redact: o.redact}
 	if o.threshold != "" && o.threshold != "auto" {
 		t, err := parseFloat(o.threshold)
 		if err != nil {
@@ -134,6 +131,8 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
+	schema := &a.Spec.Schema
+	o.hideID, o.hideLabel = options.Redacts(schema.Find(features.ID)), options.Redacts(schema.Find(features.Label))
 	keep := pipeline.HistoryOptions{Dir: o.stateDir}
 	if keep.Dir == "" {
 		keep.Dir = o.keepsState()
@@ -153,7 +152,9 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 	// The console comes first: what stands there may never get into the output,
 	// but what is committed is in the output.
 	if !c.quiet && !c.json && o.printRate > 0 {
-		sinks = append([]pipeline.Sink{pipeline.NewConsole(s.out, o.printRate)}, sinks...)
+		console := pipeline.NewConsole(s.out, o.printRate)
+		console.HideID, console.HideLabel = o.hideID, o.hideLabel
+		sinks = append([]pipeline.Sink{console}, sinks...)
 	}
 	if o.seen != nil {
 		sinks = append(sinks, seenSink(o.seen))

@@ -16,7 +16,7 @@ import (
 
 // topicsOptions are the settings of ctr topics.
 type topicsOptions struct {
-	brokers                 []string
+	cluster                 clusterOptions
 	partitions, replication int // 0 = as the brokers have it
 	set                     map[string]string
 	group, topic            string
@@ -30,7 +30,7 @@ type createdTopic struct {
 
 func topicsCommand(s *stdio) *cli.Command {
 	var c common
-	o := topicsOptions{brokers: []string{defaultBroker}, group: "ctr-score", set: map[string]string{}}
+	o := topicsOptions{cluster: newCluster(), group: "ctr-score", set: map[string]string{}}
 	return &cli.Command{
 		Name: "topics", Usage: "lists, creates and describes topics; shows a group's lag",
 		ArgsUsage: "[create NAME | describe NAME | lag]", Args: true,
@@ -41,7 +41,7 @@ func topicsCommand(s *stdio) *cli.Command {
 			ctr topics lag --group ctr-score`,
 		Description: "Without a word it lists the topics. create makes one, and leaves one that exists as it is. describe shows where its partitions are, which replicas are in sync, which offsets they have, and the topic's own settings. lag shows how far a consumer group is with each partition, who reads it, and what rides in its commit, which for ctr score names the output.",
 		Flags: flags(
-			group("Cluster", brokersFlag(&o.brokers)),
+			clusterFlags(&o.cluster),
 			group("create",
 				wholeFlag(&o.partitions, 1, "partitions", "`N` partitions; the brokers' own number by default"),
 				wholeFlag(&o.replication, 1, "replication", "`N` replicas; the brokers' own number by default"),
@@ -85,7 +85,10 @@ func runTopics(cc *cli.Context, o *topicsOptions, s *stdio, c *common) error {
 			return usagef("topics %s: --%s: no flag of it", verb, name)
 		}
 	}
-	cluster := kafka.Options{Brokers: o.brokers}
+	if err := o.cluster.check(s.getenv); err != nil {
+		return err
+	}
+	cluster := o.cluster.options()
 	switch verb {
 	case "create":
 		return createTopic(cluster, words[1], o, s, c)

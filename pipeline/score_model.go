@@ -23,6 +23,14 @@ type ScorerOptions struct {
 	Comma byte
 	// Threshold, where not nil, replaces the model's.
 	Threshold *float64
+	// Redact are columns whose values are left out of the reasons why records
+	// are bad; features.AllColumns stands for all.
+	Redact []string
+}
+
+// Redacts reports whether values of a column are left out.
+func (o *ScorerOptions) Redacts(column string) bool {
+	return slices.Contains(o.Redact, features.AllColumns) || column != "" && slices.Contains(o.Redact, column)
 }
 
 // ModelScorers gives what ScoreOptions.Scorers wants for a model: Scorers that
@@ -39,7 +47,13 @@ func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), 
 func newModelScorer(a *models.Artifact, o ScorerOptions) (*modelScorer, error) {
 	s := &modelScorer{
 		model: a.Model, threshold: a.Threshold, comma: o.Comma, sniff: o.Comma == 0,
-		schema: a.Spec.Schema.Name,
+		schema: a.Spec.Schema.Name, redacts: o.Redacts,
+	}
+	for _, name := range o.Redact {
+		known := func(c features.Column) bool { return c.Name == name }
+		if name != features.AllColumns && !slices.ContainsFunc(a.Spec.Schema.Columns, known) {
+			return nil, &OptionError{Faults: []string{fmt.Sprintf("redact: column %s: want a column of schema %s, or %s", name, s.schema, features.AllColumns)}}
+		}
 	}
 	if o.Threshold != nil {
 		s.threshold = *o.Threshold
@@ -83,7 +97,7 @@ func (s *modelScorer) clone(a *models.Artifact) *modelScorer {
 	one := *s
 	one.ex, one.rows = a.Spec.NewExample(), newRowScorer(a.Model, a.Spec)
 	one.rows.done = func(row *features.Row, i int, p float64) { one.done(one.batch, one.rows.enc, row, i, p) }
-	one.rows.fail = func(i int, err error) { one.batch.Fail(i, keep(err)) }
+	one.rows.fail = func(i int, err error) { one.batch.Fail(i, one.keep(err)) }
 	return &one
 }
 
@@ -101,6 +115,7 @@ type modelScorer struct {
 	model     models.Model
 	threshold float64
 	schema    string
+	redacts   func(column string) bool
 	comma     byte
 	sniff     bool    // a record may be separated otherwise than by comma
 	csv       []bound // for CSV records, each with another number of columns
@@ -184,7 +199,7 @@ func (s *modelScorer) commaOf(record []byte) byte {
 // row scores one row that was split.
 func (s *modelScorer) row(b *Batch, i int, r *features.Row, enc *features.Encoder) {
 	if err := enc.Encode(r, s.ex); err != nil {
-		b.Fail(i, keep(err))
+		b.Fail(i, s.keep(err))
 		return
 	}
 	s.done(b, enc, r, i, s.model.Probability(s.ex))
@@ -194,7 +209,7 @@ func (s *modelScorer) row(b *Batch, i int, r *features.Row, enc *features.Encode
 func (s *modelScorer) done(b *Batch, enc *features.Encoder, r *features.Row, i int, p float64) {
 	y, err := enc.Label(r)
 	if err != nil {
-		b.Fail(i, keep(err))
+		b.Fail(i, s.keep(err))
 		return
 	}
 	b.IDs[i], b.Y[i], b.P[i] = enc.ID(r), int8(y), p
@@ -206,7 +221,7 @@ func (s *modelScorer) done(b *Batch, enc *features.Encoder, r *features.Row, i i
 func (s *modelScorer) odd(b *Batch, i int) {
 	with, err := s.splitOdd(b.Records[i].Value)
 	if err != nil {
-		b.Fail(i, cmp.Or(framed(b.Records[i].Value), err))
+		b.Fail(i, cmp.Or(framed(b.Records[i].Value), s.keep(err)))
 		return
 	}
 	if b.history != nil {
@@ -264,10 +279,13 @@ func framed(value []byte) error {
 }
 
 // keep gives err without pointers into a block that is used again.
-func keep(err error) error {
+func (s *modelScorer) keep(err error) error {
 	var re *features.RowError
 	if errors.As(err, &re) {
 		re.Value = slices.Clone(re.Value)
+		if s.redacts(re.Column) {
+			re.Value = nil
+		}
 	}
 	return err
 }

@@ -11,6 +11,9 @@ import (
 // to watch: at most so many a second, the first of each tenth of a second. An
 // unknown id or label is "-".
 type Console struct {
+	// HideID and HideLabel put "*" in the place of ids and labels.
+	HideID, HideLabel bool
+
 	w      io.Writer
 	tenth  int       // lines for each tenth of a second
 	until  time.Time // when the present tenth ends
@@ -44,7 +47,7 @@ func (c *Console) Write(b *Batch) error {
 			continue
 		}
 		c.budget--
-		c.buf = appendConsole(c.buf, b, i)
+		c.buf = c.line(c.buf, b, i)
 	}
 	if len(c.buf) == 0 {
 		return nil
@@ -53,8 +56,11 @@ func (c *Console) Write(b *Batch) error {
 	return err
 }
 
-func appendConsole(dst []byte, b *Batch, i int) []byte {
-	if id := b.IDs[i]; len(id) > 0 {
+// line adds the line of record i.
+func (c *Console) line(dst []byte, b *Batch, i int) []byte {
+	if id := b.IDs[i]; c.HideID {
+		dst = append(dst, '*')
+	} else if len(id) > 0 {
 		start := len(dst)
 		dst = strconv.AppendQuote(dst, string(id))
 		if len(dst)-start == len(id)+2 { // nothing to escape: no quotes needed
@@ -64,7 +70,9 @@ func appendConsole(dst []byte, b *Batch, i int) []byte {
 		dst = append(dst, '-')
 	}
 	dst = append(dst, ' ')
-	if y := b.Y[i]; y >= 0 {
+	if y := b.Y[i]; c.HideLabel {
+		dst = append(dst, '*')
+	} else if y >= 0 {
 		dst = append(dst, '0'+byte(y))
 	} else {
 		dst = append(dst, '-')

@@ -24,8 +24,9 @@ type Options struct {
 	ClientID string
 	// DialTimeout is the longest wait for a connection. The default is 3 s.
 	DialTimeout time.Duration
-	// Configure, where not nil, changes the client's settings last of all:
-	// the place for TLS and SASL.
+	// Security, where not nil, protects connections and says who we are.
+	Security *Security
+	// Configure, where not nil, changes sarama's settings last of all.
 	Configure func(*sarama.Config) error
 }
 
@@ -59,6 +60,9 @@ func (o *Options) config() (*sarama.Config, error) {
 	c.Net.ReadTimeout = 10 * time.Second
 	c.Net.WriteTimeout = 10 * time.Second
 	c.Metadata.Full = false
+	if err := o.Security.saramaConfig(c); err != nil {
+		return nil, err
+	}
 	if o.Configure != nil {
 		if err := o.Configure(c); err != nil {
 			return nil, err
@@ -85,6 +89,12 @@ func (o *Options) connect(c *sarama.Config) (sarama.Client, error) {
 func (o *Options) probe(c *sarama.Config) error {
 	var errs []error
 	for _, addr := range o.Brokers {
+		if c.Net.TLS.Enable {
+			if err := o.handshake(addr, c.Net.TLS.Config); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
 		b := sarama.NewBroker(addr)
 		if err := b.Open(c); err != nil {
 			return err // of the settings, not of the cluster
@@ -100,6 +110,9 @@ func (o *Options) probe(c *sarama.Config) error {
 
 // noBroker explains why there is no connection.
 func (o *Options) noBroker(err error) error {
+	if refused := o.refused(err); refused != nil {
+		return refused
+	}
 	cause := strings.TrimPrefix(err.Error(), sarama.ErrOutOfBrokers.Error())
 	cause = strings.Trim(strings.ReplaceAll(cause, "\n", "; "), ": ")
 	if cause != "" {

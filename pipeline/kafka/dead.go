@@ -30,11 +30,14 @@ func DeadLetters(o Options, topic string) pipeline.DeadLetterReader {
 		if len(left) == 0 {
 			return nil
 		}
-		client, err := kgo.NewClient(
-			kgo.SeedBrokers(o.Brokers...), kgo.ClientID(o.ClientID), kgo.DialTimeout(o.DialTimeout), kgo.DisableClientMetrics(),
+		opts, err := o.kgoOpts()
+		if err != nil {
+			return err
+		}
+		client, err := kgo.NewClient(append(opts,
 			kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}),
 			kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		)
+		)...)
 		if err != nil {
 			return err
 		}

@@ -54,15 +54,15 @@ type claim struct {
 // join makes the client that is a member of the group. first says that no
 // other was before it.
 func (s *Source) join(ctx context.Context, feed *pipeline.Feed, first bool) (*member, error) {
+	opts, err := s.o.kgoOpts()
+	if err != nil {
+		return nil, err
+	}
 	m := &member{source: s, feed: feed, first: first, claims: map[int32]*claim{}, changed: time.Now()}
 	m.calls.Lock() // no callback before all is in its place
 	defer m.calls.Unlock()
 	m.ctx, m.cancel = context.WithCancel(ctx)
-	opts := []kgo.Opt{
-		kgo.SeedBrokers(s.o.Brokers...),
-		kgo.ClientID(s.o.ClientID),
-		kgo.DialTimeout(s.o.DialTimeout),
-		kgo.DisableClientMetrics(),
+	opts = append(opts,
 		kgo.WithHooks(&s.watch),
 
 		kgo.ConsumerGroup(s.o.Group),
@@ -80,12 +80,11 @@ func (s *Source) join(ctx context.Context, feed *pipeline.Feed, first bool) (*me
 		// What a transaction has not committed was never said.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxBytes(fetchBytes),
-		kgo.FetchMaxPartitionBytes(fetchBytes / 2),
-	}
+		kgo.FetchMaxPartitionBytes(fetchBytes/2),
+	)
 	if s.o.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(s.o.InstanceID))
 	}
-	var err error
 	if m.client, err = kgo.NewClient(opts...); err != nil {
 		m.cancel()
 		return nil, fmt.Errorf("group %s: %w", s.o.Group, err)
@@ -101,18 +100,20 @@ const fetchBytes = 8 << 20
 
 // assigned takes up new partitions: it finds out where they begin and tells
 // the loop. The client fetches nothing of them before it returns.
-func (m *member) assigned(ctx context.Context, _ *kgo.Client, added map[string][]int32) {
+func (m *member) assigned(ctx context.Context, client *kgo.Client, added map[string][]int32) {
 	m.calls.RLock()
 	defer m.calls.RUnlock()
 	if m.left {
 		return
 	}
-	if err := m.take(ctx, added[m.source.o.Topic]); err != nil && m.ctx.Err() == nil {
+	if err := m.take(ctx, client, added[m.source.o.Topic]); err != nil && m.ctx.Err() == nil {
 		m.source.end(err)
 	}
 }
 
-func (m *member) take(ctx context.Context, ids []int32) error {
+// take is given the client: the group may assign partitions before NewClient
+// has returned it.
+func (m *member) take(ctx context.Context, client *kgo.Client, ids []int32) error {
 	s := m.source
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -121,7 +122,7 @@ func (m *member) take(ctx context.Context, ids []int32) error {
 	if err != nil {
 		return err
 	}
-	name, generation := m.client.GroupMetadata()
+	name, generation := client.GroupMetadata()
 	for _, p := range ids {
 		a := &pipeline.Assignment{
 			Topic: s.o.Topic, Partition: p, Group: s.o.Group, Generation: generation, Member: name,

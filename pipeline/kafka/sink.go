@@ -122,18 +122,18 @@ func NewTopicSink(o TopicSinkOptions) (*TopicSink, error) {
 
 // connect gives a client that sends.
 func (s *TopicSink) connect(more ...kgo.Opt) (*producer, error) {
-	opts := append([]kgo.Opt{
-		kgo.SeedBrokers(s.o.Brokers...),
-		kgo.ClientID(s.o.ClientID),
-		kgo.DialTimeout(s.o.DialTimeout),
-		kgo.DisableClientMetrics(),
+	opts, err := s.o.kgoOpts()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts,
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int { return partitionOf })),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProducerLinger(time.Millisecond),
 		kgo.MaxBufferedRecords(50_000),
 		kgo.RecordDeliveryTimeout(s.o.Patience),
-	}, more...)
-	client, err := kgo.NewClient(opts...)
+	)
+	client, err := kgo.NewClient(append(opts, more...)...)
 	if err != nil {
 		return nil, err
 	}

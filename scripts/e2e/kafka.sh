@@ -4,11 +4,13 @@
 #   kafka.sh fetch                       download the jars (kept in the home directory's cache)
 #   kafka.sh up1                         one broker and controller on 127.0.0.1:19092
 #   kafka.sh up2                         a controller (19190) and 2 brokers (19191, 19192)
+#   kafka.sh up PORT                     node 1 with the server.properties in KRUN/1 as it is
 #   kafka.sh topic NAME PARTS RF [cfg=v ...]
 #   kafka.sh kill ID | start ID          crash a node, start it again
 #   kafka.sh tool CLASS ARGS...          run one of Kafka's own tools
 #   kafka.sh status | down | clean
-# KHOME holds the jars, KRUN the data and logs, KHEAP the heap of a broker.
+# KHOME holds the jars, KRUN the data and logs, KHEAP the heap of a broker,
+# KFORMAT more arguments of the tool that formats storage.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 KHOME=${KHOME:-${XDG_CACHE_HOME:-$HOME/.cache}/ctr/kafka}
@@ -108,8 +110,9 @@ P
 
 format() { # skipped when already formatted, so a restart keeps the data
   [ -e "$RUN/$1/data/meta.properties" ] && return 0
+  # shellcheck disable=SC2086 # several words
   $JAVA -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$CP" \
-     kafka.tools.StorageTool format -t "$CLUSTER_ID" -c "$RUN/$1/server.properties" >"$RUN/$1/format.log" 2>&1 \
+     kafka.tools.StorageTool format -t "$CLUSTER_ID" -c "$RUN/$1/server.properties" ${KFORMAT:-} >"$RUN/$1/format.log" 2>&1 \
      || { cat "$RUN/$1/format.log" >&2; return 1; }
 }
 
@@ -143,6 +146,7 @@ case "${1:-}" in
   up2) fetch; confc; confb 1 19191; confb 2 19192; touch "$RUN/1/mode2"
        format 100 & a=$!; format 1 & b=$!; format 2 & c=$!; wait $a; wait $b; wait $c
        start 100; start 1; start 2; wait_up 100 19190; wait_up 1 19191; wait_up 2 19192; bootstrap ;;
+  up) fetch; format 1; start 1; wait_up 1 "$2"; echo "127.0.0.1:$2" ;;
   start) start "$2"; case $2 in 100) p=19190;; 2) p=19192;; 1) [ -e "$RUN/1/mode2" ] && p=19191 || p=19092;; esac; wait_up "$2" $p ;;
   kill) p=$(cat "$RUN/$2/pid"); kill -9 "$p"                 # crash one node
         for _ in $(seq 80); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
@@ -155,5 +159,5 @@ case "${1:-}" in
          kill "$p" 2>/dev/null || true; for _ in $(seq 80); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
          kill -9 "$p" 2>/dev/null || true; rm -f "$f"; done ;;
   clean) "$0" down; rm -rf "$RUN" ;;
-  *) sed -n 2,11p "$0"; exit 2 ;;
+  *) sed -n 2,13p "$0"; exit 2 ;;
 esac

@@ -1,0 +1,126 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/IBM/sarama"
+
+	"ctr/features"
+)
+
+// refused explains an error of TLS or SASL, and is nil where err is neither.
+// What a broker says about a name is left out: nobody knows what it repeats.
+func (o *Options) refused(err error) error {
+	s := o.Security
+	if s == nil {
+		s = &Security{}
+	}
+	at := strings.Join(o.Brokers, ",")
+	var token *authError
+	if errors.As(err, &token) {
+		return fmt.Errorf("OAUTHBEARER: %w", token.error)
+	}
+	if text, hint := s.refusedName(err); text != "" {
+		return features.WithHint(fmt.Errorf("%s at %s", text, at), hint)
+	}
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var record tls.RecordHeaderError
+	var packet sarama.PacketDecodingError
+	var shake *handshakeError
+	hint := ""
+	switch text := err.Error(); {
+	case errors.As(err, &unknown):
+		return features.WithHint(fmt.Errorf("broker at %s: TLS: %w", at, unknown), "--tls-ca names a file with the certificate of the authority")
+	case errors.As(err, &host):
+		return features.WithHint(fmt.Errorf("broker at %s: TLS: %w", at, host), "--tls-server-name is the name that the certificate must have, where it is not the host's")
+	case strings.Contains(text, "remote error: tls: "):
+		_, alert, _ := strings.Cut(text, "remote error: tls: ")
+		alert, _, _ = strings.Cut(alert, "\n")
+		hint = "the broker may want another client certificate: --tls-cert and --tls-key"
+		if s.CertFile == "" {
+			hint = "the broker may want a client certificate: --tls-cert and --tls-key"
+		}
+		return features.WithHint(fmt.Errorf("broker at %s refuses TLS: %s", at, alert), hint)
+	case errors.As(err, &shake) && (errors.As(err, &record) || closed(err) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)):
+		return features.WithHint(fmt.Errorf("broker at %s: its answer is not TLS", at), "without --tls and its kin, connections are plain; brokers have another port for each")
+	case closed(err), !s.tls() && errors.As(err, &packet):
+		text, hint = s.ended()
+		return features.WithHint(fmt.Errorf("%sbroker at %s ends the connection", text, at), hint)
+	}
+	return nil
+}
+
+// ended guesses why a broker ends a connection and says nothing, as many do.
+func (s *Security) ended() (text, hint string) {
+	switch {
+	case s.Mechanism == OAuthBearer:
+		text, hint = "OAUTHBEARER: ", "the token may be refused"
+	case s.Mechanism != "":
+		text, hint = fmt.Sprintf("%s: user %s: ", s.Mechanism, s.User), "user or password may be wrong"
+	default:
+		hint = "it may want a name: --sasl"
+	}
+	if !s.tls() {
+		hint += "; or it may want TLS: --tls"
+	}
+	return text, hint
+}
+
+// handshakeError is an error of the first exchange of TLS.
+type handshakeError struct{ error }
+
+// Unwrap gives the cause.
+func (e *handshakeError) Unwrap() error { return e.error }
+
+// handshake tries TLS with a broker. The client's own error would not tell a
+// port without TLS from a password that is wrong, and might take a minute.
+func (o *Options) handshake(addr string, config *tls.Config) error {
+	ctx, cancel := context.WithTimeout(context.Background(), o.DialTimeout)
+	defer cancel()
+	var d net.Dialer
+	plain, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	config = config.Clone()
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	if err := tls.Client(plain, config).HandshakeContext(ctx); err != nil {
+		return &handshakeError{err}
+	}
+	return nil
+}
+
+// refusedName explains an error of SASL; text is "" where it is none.
+func (s *Security) refusedName(err error) (text, hint string) {
+	switch {
+	case errors.Is(err, sarama.ErrSASLAuthenticationFailed) && s.Mechanism == OAuthBearer:
+		return "OAUTHBEARER: the token is refused", "it may have run out, or be for another audience or scope: --oauth-token-file, --oauth-scope"
+	case errors.Is(err, sarama.ErrSASLAuthenticationFailed):
+		return fmt.Sprintf("%s: user %s: user or password is refused", s.Mechanism, s.User), "--sasl-user, and CTR_SASL_PASSWORD or --sasl-password-file"
+	case errors.Is(err, sarama.ErrUnsupportedSASLMechanism):
+		return s.Mechanism + ": no mechanism of the broker", "--sasl " + strings.Join(Mechanisms(), ", ")
+	case errors.Is(err, sarama.ErrIllegalSASLState) && s.Mechanism != "":
+		return s.Mechanism + ": the broker wants no name", "leave --sasl out, or use the broker's port for it"
+	case errors.Is(err, sarama.ErrIllegalSASLState):
+		return "the broker wants a name", "--sasl " + strings.Join(Mechanisms(), ", ")
+	}
+	return "", ""
+}
+
+// closed reports whether err is that the other side ended the connection.
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+}
