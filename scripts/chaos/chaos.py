@@ -78,7 +78,7 @@ class Scorer:
             return
         if code == -signal.SIGKILL:
             self.chaos.killed(self.chaos.new_point() or "at a random time")
-        elif code != 0:
+        elif code not in (0, -signal.SIGTERM):  # asked to stop before it could listen
             self.chaos.tally["ended by an error"] += 1
         self.start()
 
