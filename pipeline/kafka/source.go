@@ -171,19 +171,17 @@ func (s *Source) Run(ctx context.Context, feed *pipeline.Feed) error {
 	s.stop, s.err = cancel, nil
 	s.mu.Unlock()
 
-	for first := true; ; first = false {
-		err := s.stay(ctx, feed, first)
-		if errors.Is(err, errForgotten) {
-			if ctx.Err() != nil {
-				return nil
-			}
-			s.note(fmt.Sprintf("group %s: it has forgotten this member; joining again", s.o.Group))
-			continue
+	err := s.stay(ctx, feed, true)
+	for errors.Is(err, errForgotten) {
+		if ctx.Err() != nil {
+			return nil
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return cmp.Or(s.err, err)
+		s.note(fmt.Sprintf("group %s: it has forgotten this member; joining again", s.o.Group))
+		err = s.stay(ctx, feed, false)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.err, err)
 }
 
 // stay is one stay in the group, from joining to leaving.
