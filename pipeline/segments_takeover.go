@@ -141,6 +141,9 @@ func (s *SegmentSink) copyPart(a *Assignment, partition, part, final string, nam
 		err = s.do("sync copy", to.Sync)
 	}
 	if err = errors.Join(err, to.Close()); err != nil {
+		if s.o.step == nil {
+			_ = os.Remove(temp) // a full disk does not get fuller by trying again
+		}
 		return err
 	}
 	if err := s.do("rename copy", func() error { return os.Rename(temp, final) }); err != nil {
