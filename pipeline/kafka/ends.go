@@ -42,17 +42,23 @@ func (m *member) atEnd() bool {
 	if m.source.ends == nil {
 		return false
 	}
+	_, generation := m.client.GroupMetadata()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if generation != m.generation {
+		m.generation, m.changed = generation, time.Now()
+	}
 	for _, c := range m.claims {
 		if !c.done() {
 			return false
 		}
 	}
-	return len(m.claims) > 0 || time.Since(m.changed) > idleEnd
+	return len(m.claims) > 0 || generation >= 0 && time.Since(m.changed) > idleEnd
 }
 
-// idleEnd is how long a member that has no partitions waits for one.
+// idleEnd is how long a member that has no partitions waits for one, once it
+// has joined or the group has begun another generation: a group waits with
+// either for members that have died, as long as the session timeout.
 const idleEnd = 5 * time.Second
 
 // done reports whether nothing before the end is left to come.

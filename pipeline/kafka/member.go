@@ -34,7 +34,9 @@ type member struct {
 
 	mu      sync.Mutex
 	claims  map[int32]*claim
-	changed time.Time // when claims last changed
+	changed time.Time // when claims or the generation last changed
+	// generation is the group's when the poller last looked.
+	generation int32
 }
 
 // claim is a partition for as long as this member has it.

@@ -42,7 +42,7 @@ func read(t testing.TB, o kafka.Options, topic string) []*sarama.ConsumerMessage
 			select {
 			case m := <-pc.Messages():
 				out = append(out, m)
-			case <-time.After(700 * time.Millisecond):
+			case <-time.After(2 * time.Second):
 				quiet = true
 			}
 		}
