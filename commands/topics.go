@@ -175,7 +175,7 @@ func printLag(s *stdio, group string, lags []kafka.PartitionLag) {
 	for _, l := range lags {
 		total += l.Lag
 		t.add(l.Topic, strconv.Itoa(int(l.Partition)), offsetText(l.Committed), offsetText(l.End), thousands(l.Lag),
-			orDash(l.Member), orDash(l.Host), orDash(l.Metadata))
+			orDash(l.Member), orDash(l.Host), orDash(strings.ReplaceAll(l.Metadata, "\n", " ")))
 	}
 	t.print(s.out)
 	fmt.Fprintf(s.out, "lag %s in all\n", thousands(total))
