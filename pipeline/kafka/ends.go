@@ -1,7 +1,9 @@
 package kafka
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -120,29 +122,38 @@ func (s *Source) skip(a *pipeline.Assignment, next int64) (after int64, empty bo
 	if block.Err != sarama.ErrNoError {
 		return 0, false, block.Err
 	}
+	after, empty = nothingIn(block, next)
+	return after, empty, nil
+}
+
+// nothingIn gives the offset after the batches of records of a fetch, and
+// whether none of them holds a message, from next on, for a reader of committed
+// ones.
+func nothingIn(block *sarama.FetchResponseBlock, next int64) (after int64, empty bool) {
 	after = next
+	ahead := slices.SortedFunc(slices.Values(block.AbortedTransactions), func(a, b *sarama.AbortedTransaction) int {
+		return cmp.Compare(a.FirstOffset, b.FirstOffset)
+	})
+	// A producer's transaction is aborted from its first offset up to its mark:
+	// after that the same producer may commit another.
+	aborted := map[int64]bool{}
 	for _, set := range block.RecordsSet {
 		rb := set.RecordBatch
 		if rb == nil {
-			return 0, false, nil
+			return 0, false
 		}
-		if !rb.Control && len(rb.Records) > 0 && rb.LastOffset() >= next && !aborted(block, rb) {
-			return 0, false, nil
+		for len(ahead) > 0 && ahead[0].FirstOffset <= rb.LastOffset() {
+			aborted[ahead[0].ProducerID] = true
+			ahead = ahead[1:]
+		}
+		switch {
+		case rb.Control:
+			delete(aborted, rb.ProducerID)
+		case len(rb.Records) > 0 && rb.LastOffset() >= next && !(rb.IsTransactional && aborted[rb.ProducerID]):
+			return 0, false
 		}
 		after = max(after, rb.LastOffset()+1)
 	}
-	if after == next && block.LastStableOffset <= next {
-		return 0, false, nil // a transaction is still open
-	}
-	return after, true, nil
-}
-
-// aborted reports whether rb belongs to a transaction that was aborted.
-func aborted(block *sarama.FetchResponseBlock, rb *sarama.RecordBatch) bool {
-	for _, t := range block.AbortedTransactions {
-		if rb.IsTransactional && t.ProducerID == rb.ProducerID && t.FirstOffset <= rb.FirstOffset {
-			return true
-		}
-	}
-	return false
+	// Where nothing at all came a transaction may still be open.
+	return after, after > next || block.LastStableOffset > next
 }

@@ -122,6 +122,8 @@ func NewSource(o SourceOptions) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What a transaction has not committed was never said: not to Reread either.
+	c.Consumer.IsolationLevel = sarama.ReadCommitted
 	s := &Source{o: o, owned: map[*pipeline.Assignment]bool{}}
 	s.watch.note = s.note
 	if s.control, err = o.connect(c); err != nil {
