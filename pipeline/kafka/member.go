@@ -299,7 +299,9 @@ func (m *member) failed(fetches kgo.Fetches) error {
 // member is not known any more, or a connection broken, is none of them.
 func hopeless(err error) bool {
 	var code *kerr.Error
-	return errors.As(err, &code) && !code.Retriable && !waits(err)
+	// A broker refuses a token that comes too soon after the last one, and
+	// takes it on a new connection.
+	return errors.As(err, &code) && !code.Retriable && !waits(err) && !errors.Is(err, kerr.IllegalSaslState)
 }
 
 // submit puts records into batches: a batch is small where records are few,
