@@ -27,7 +27,7 @@ func (s *stdio) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
-				a.Value = slog.StringValue(a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+				a.Value = slog.StringValue(a.Value.Time().UTC().Format(pipeline.TimestampForm))
 			}
 			return a
 		},

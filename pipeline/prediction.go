@@ -25,7 +25,7 @@ func (t *PredictionText) Begin(b *Batch) {
 	a := b.Assignment
 	if t.JSON {
 		t.middle = append(t.middle[:0], `,"timestamp":"`...)
-		t.middle = b.Scored.UTC().AppendFormat(t.middle, timestampForm)
+		t.middle = b.Scored.UTC().AppendFormat(t.middle, TimestampForm)
 		t.middle = append(t.middle, `","topic":`...)
 		t.middle = features.AppendJSONString(t.middle, a.Topic)
 		t.middle = append(t.middle, `,"partition":`...)
@@ -35,7 +35,7 @@ func (t *PredictionText) Begin(b *Batch) {
 		t.tail = append(features.AppendJSONString(t.tail, t.Model), '}', '\n')
 		return
 	}
-	t.middle = b.Scored.UTC().AppendFormat(append(t.middle[:0], ','), timestampForm)
+	t.middle = b.Scored.UTC().AppendFormat(append(t.middle[:0], ','), TimestampForm)
 	t.middle = append(appendCSV(append(t.middle, ','), []byte(a.Topic)), ',')
 	t.middle = append(strconv.AppendInt(t.middle, int64(a.Partition), 10), ',')
 	t.tail = append(append(append(t.tail[:0], ','), t.Model...), '\n')

@@ -80,7 +80,7 @@ func (c *Console) line(dst []byte, b *Batch, i int) []byte {
 	dst = append(dst, ' ', '0'+byte(b.Prediction(i)), ' ')
 	dst = strconv.AppendFloat(dst, b.P[i], 'g', -1, 64)
 	dst = append(dst, ' ')
-	dst = b.Scored.UTC().AppendFormat(dst, timestampForm)
+	dst = b.Scored.UTC().AppendFormat(dst, TimestampForm)
 	return append(dst, '\n')
 }
 

@@ -23,8 +23,8 @@ import (
 // CSVHeader is the first line of a file of predictions.
 const CSVHeader = "id,y,prediction,probability,timestamp,topic,partition,offset,model\n"
 
-// timestampForm is RFC 3339 with milliseconds.
-const timestampForm = "2006-01-02T15:04:05.000Z07:00"
+// TimestampForm is RFC 3339 with milliseconds.
+const TimestampForm = "2006-01-02T15:04:05.000Z07:00"
 
 // FileOptions say where predictions go.
 type FileOptions struct {
@@ -328,5 +328,5 @@ func appendCSV(dst, field []byte) []byte {
 
 // appendTime appends milliseconds since 1970 as RFC 3339, in UTC.
 func appendTime(dst []byte, millis int64) []byte {
-	return time.UnixMilli(millis).UTC().AppendFormat(dst, timestampForm)
+	return time.UnixMilli(millis).UTC().AppendFormat(dst, TimestampForm)
 }

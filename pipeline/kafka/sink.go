@@ -235,7 +235,7 @@ func reason(b *pipeline.Batch, bad pipeline.BadRecord) []kgo.RecordHeader {
 		{Key: headerOffset, Value: strconv.AppendInt(nil, r.Offset, 10)},
 	}
 	if r.Millis >= 0 {
-		h = append(h, kgo.RecordHeader{Key: headerTimestamp, Value: []byte(time.UnixMilli(r.Millis).UTC().Format("2006-01-02T15:04:05.000Z07:00"))})
+		h = append(h, kgo.RecordHeader{Key: headerTimestamp, Value: []byte(time.UnixMilli(r.Millis).UTC().Format(pipeline.TimestampForm))})
 	}
 	return h
 }

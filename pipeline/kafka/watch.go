@@ -30,26 +30,23 @@ var (
 // OnBrokerConnect is told of every try to connect.
 func (w *watch) OnBrokerConnect(b kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
 	addr := net.JoinHostPort(b.Host, fmt.Sprint(b.Port))
+	text := ""
 	w.mu.Lock()
-	since, known := w.away[addr]
+	since, away := w.away[addr]
 	switch {
-	case err != nil && !known && !errors.Is(err, net.ErrClosed):
+	case err == nil && away:
+		delete(w.away, addr)
+		text = fmt.Sprintf("broker %s is back after %v", addr, time.Since(since).Round(100*time.Millisecond))
+	case err != nil && !away && !errors.Is(err, net.ErrClosed):
 		if w.away == nil {
 			w.away = map[string]time.Time{}
 		}
 		w.away[addr], w.last = time.Now(), err
-	case err == nil && known:
-		delete(w.away, addr)
-	default:
-		known = err == nil // nothing to say
-		since = time.Time{}
+		text = fmt.Sprintf("broker %s does not answer: %v: trying again", addr, err)
 	}
 	w.mu.Unlock()
-	switch {
-	case err != nil && !known:
-		w.note(fmt.Sprintf("broker %s does not answer: %v: trying again", addr, err))
-	case err == nil && !since.IsZero():
-		w.note(fmt.Sprintf("broker %s is back after %v", addr, time.Since(since).Round(100*time.Millisecond)))
+	if text != "" {
+		w.note(text)
 	}
 }
 
