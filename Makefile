@@ -92,6 +92,10 @@ chaos: build/ctr-failpoints ## Kill 20 scorers and some brokers of an Apache Kaf
 chaos-long: build/ctr-failpoints ## Kill 1,000, in seeded runs that can be resumed (CHAOSKILLS, CHAOSSEED); writes BENCHMARKS.md (long)
 	scripts/chaos/long.sh $<
 
+.PHONY: soak
+soak: build ## An hour at 20,000 rows/s: does memory or lag grow? (SOAKMINUTES, SOAKRATE; needs Java 17, Maven); writes BENCHMARKS.md (long)
+	scripts/soak/soak.sh "$(CURDIR)/ctr"
+
 .PHONY: bench-stream
 bench-stream: build ## Measure the live half beside plain clients on an Apache Kafka; writes BENCHMARKS.md
 	scripts/bench/stream.sh
