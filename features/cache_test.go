@@ -21,7 +21,7 @@ func cacheBytes(t testing.TB, schema *Schema, o cacheOptions, texts ...string) [
 	var w *CacheWriter
 	var sources []CacheSource
 	for i, text := range texts {
-		r, err := NewReader(strings.NewReader(text), "rows.csv", ReaderOptions{Schema: schema, chunk: o.block})
+		r, err := NewReader(strings.NewReader(text), "rows.csv", ReaderOptions{Schema: schema, Chunk: o.block})
 		if err != nil {
 			t.Fatal(err)
 		}

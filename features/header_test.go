@@ -16,7 +16,7 @@ func TestHeader(t *testing.T) {
 	f := func(text string, o ReaderOptions, schema string, layout Layout, rows int, line int64) {
 		t.Helper()
 		for _, chunk := range []int{0, 1, 7} {
-			o.chunk = chunk
+			o.Chunk = chunk
 			r, err := NewReader(strings.NewReader(text), "x.csv", o)
 			if err != nil {
 				t.Fatal(err)
@@ -66,7 +66,7 @@ func TestHeaderErrors(t *testing.T) {
 	f := func(text string, o ReaderOptions, want, hint string) {
 		t.Helper()
 		for _, chunk := range []int{0, 1} {
-			o.chunk = chunk
+			o.Chunk = chunk
 			_, err := NewReader(strings.NewReader(text), "x.csv", o)
 			if err == nil || err.Error() != want {
 				t.Fatalf("%v\nwant %s", err, want)

@@ -43,8 +43,9 @@ type ReaderOptions struct {
 	// First is the number of rows in the files read before: what the first
 	// block's First begins with.
 	First int64
-
-	chunk int // bytes read for one block, for tests; 0 is chunkSize
+	// Chunk is the number of bytes read for one block. The default is 256 KiB.
+	// Text of known size that is one more byte at most comes in one block.
+	Chunk int
 }
 
 const (
@@ -59,6 +60,9 @@ func (o *ReaderOptions) Validate() error {
 	fault := func(format string, a ...any) { faults = append(faults, fmt.Errorf(format, a...)) }
 	if o.MaxRow < 0 || o.MaxRow > maxMaxRow {
 		fault("MaxRow %d: want 1..%d bytes, or 0 for %d", o.MaxRow, maxMaxRow, defaultMaxRow)
+	}
+	if o.Chunk < 0 || o.Chunk > maxMaxRow {
+		fault("Chunk %d: want 1..%d bytes, or 0 for %d", o.Chunk, maxMaxRow, chunkSize)
 	}
 	if o.Header > HeaderNo {
 		fault("Header %d: want HeaderAuto, HeaderYes or HeaderNo", o.Header)
@@ -128,7 +132,7 @@ func NewReader(in io.Reader, name string, o ReaderOptions) (*Reader, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Reader{in: in, name: name, schema: o.Schema, comma: o.Comma, maxRow: o.MaxRow, chunk: o.chunk, sum: xxhash.New()}
+	r := &Reader{in: in, name: name, schema: o.Schema, comma: o.Comma, maxRow: o.MaxRow, chunk: o.Chunk, sum: xxhash.New()}
 	if r.maxRow == 0 {
 		r.maxRow = defaultMaxRow
 	}

@@ -118,7 +118,7 @@ func TestReaderChunks(t *testing.T) {
 		var wantErrs []string
 		for chunk := 1; chunk <= 64; chunk++ {
 			for _, in := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.DataErrReader(strings.NewReader(text))} {
-				r, err := NewReader(in, "x", ReaderOptions{Columns: columns(3), Header: HeaderNo, MaxRow: 38, chunk: chunk})
+				r, err := NewReader(in, "x", ReaderOptions{Columns: columns(3), Header: HeaderNo, MaxRow: 38, Chunk: chunk})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -142,7 +142,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(awkward), uint8(3), uint8(7), uint8(38))
 	f.Add([]byte("\xef\xbb\xbf\"\r\n\"\r"), uint8(1), uint8(1), uint8(2))
 	f.Fuzz(func(t *testing.T, text []byte, width, chunk, maxRow uint8) {
-		o := ReaderOptions{Columns: columns(1 + int(width%5)), Header: HeaderNo, Comma: ',', MaxRow: 1 + int(maxRow), chunk: 1 + int(chunk)}
+		o := ReaderOptions{Columns: columns(1 + int(width%5)), Header: HeaderNo, Comma: ',', MaxRow: 1 + int(maxRow), Chunk: 1 + int(chunk)}
 		r, err := NewReader(bytes.NewReader(text), "x", o)
 		want := string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
 		if err != nil {
@@ -153,7 +153,7 @@ func FuzzReader(f *testing.F) {
 			return
 		}
 		got, _ := rowsOf(t, r, new(Block))
-		sameRows(t, string(text), o.chunk, got, slowRows(want, len(o.Columns), ',', o.MaxRow))
+		sameRows(t, string(text), o.Chunk, got, slowRows(want, len(o.Columns), ',', o.MaxRow))
 	})
 }
 
@@ -317,7 +317,7 @@ func TestReaderAllocs(t *testing.T) {
 	f := func(text []byte, layout Layout) {
 		t.Helper()
 		in := bytes.NewReader(text)
-		r, err := NewReader(in, "x", ReaderOptions{Columns: layout, Header: HeaderNo, chunk: 16 << 10})
+		r, err := NewReader(in, "x", ReaderOptions{Columns: layout, Header: HeaderNo, Chunk: 16 << 10})
 		if err != nil {
 			t.Fatal(err)
 		}
