@@ -18,6 +18,7 @@ func allCommands(s *stdio) []*cli.Command {
 		compareCommand(s),
 		replayCommand(s),
 		scoreCommand(s),
+		serveCommand(s),
 		inspectCommand(s),
 		prepareCommand(s),
 		synthCommand(s),

@@ -222,3 +222,14 @@ func (c *counted) Read(p []byte) (int, error) {
 	c.n.Add(int64(n))
 	return n, err
 }
+
+// NewZstd gives the text of a zstd stream from a source that is not trusted:
+// frames may ask for window bytes of memory at most. Close frees it and leaves
+// r open.
+func NewZstd(r io.Reader, window uint64) (io.ReadCloser, error) {
+	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(window), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, err
+	}
+	return z.IOReadCloser(), nil
+}

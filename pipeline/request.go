@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"sync"
 
 	"ctr/features"
@@ -250,6 +251,28 @@ func (r *Request) Prediction(i int) int {
 		return 1
 	}
 	return 0
+}
+
+// AppendCSV appends a header and a line for each row: id, probability in Go's
+// shortest form that reads back exactly, prediction. sep stands between them.
+func (r *Request) AppendCSV(dst []byte, sep byte) []byte {
+	for i, name := range []string{"id", "probability", "prediction"} {
+		if i > 0 {
+			dst = append(dst, sep)
+		}
+		dst = append(dst, name...)
+	}
+	dst = append(dst, '\n')
+	for i, p := range r.P {
+		if id := r.IDs[i]; sep != ',' && bytes.IndexByte(id, sep) >= 0 {
+			dst = append(append(append(dst, '"'), bytes.ReplaceAll(id, []byte(`"`), []byte(`""`))...), '"')
+		} else {
+			dst = appendCSV(dst, id)
+		}
+		dst = strconv.AppendFloat(append(dst, sep), p, 'g', -1, 64)
+		dst = append(dst, sep, '0'+byte(r.Prediction(i)), '\n')
+	}
+	return dst
 }
 
 // Example gives row i, which was scored, as the model sees it; it is valid

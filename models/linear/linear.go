@@ -119,6 +119,9 @@ func (m *Model) Contributions(ex *features.Example, dst []float64) []float64 {
 	return dst
 }
 
+// Baseline gives the bias, in log-odds. Model implements models.Explainer.
+func (m *Model) Baseline() (value float64, scale models.Scale) { return m.bias, models.LogOdds }
+
 // term gives what field f adds to the log-odds.
 func (m *Model) term(f int, ex *features.Example) float64 {
 	fd := &m.fields[f]

@@ -1,0 +1,269 @@
+// Package infer answers requests for click probabilities over HTTP: a plain
+// form of its own (/v1/score) and what every server of the Open Inference
+// Protocol has (/v2). Models can be replaced while it answers.
+package infer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ctr/models"
+	"ctr/pipeline"
+)
+
+// ModelFile says under which name and version a model file is served.
+type ModelFile struct {
+	// Name is how requests name the model; the default is the file's name
+	// without its ending.
+	Name string
+	// Version, where not "", is a fixed one. Otherwise it is the hash of the
+	// file, and changes with it.
+	Version string
+	Path    string
+}
+
+// String gives NAME@VERSION=PATH.
+func (f ModelFile) String() string {
+	s := f.Path
+	if f.Name != "" || f.Version != "" {
+		s = f.Name + "@" + f.Version + "=" + s
+	}
+	return s
+}
+
+// ParseModelFile reads [NAME[@VERSION]=]PATH.
+func ParseModelFile(s string) (ModelFile, error) {
+	f := ModelFile{Path: s}
+	if name, path, ok := strings.Cut(s, "="); ok && !strings.ContainsAny(name, `/\`) {
+		f.Path = path
+		f.Name, f.Version, _ = strings.Cut(name, "@")
+	}
+	if f.Path == "" {
+		return f, fmt.Errorf("model %q: want [NAME[@VERSION]=]FILE", s)
+	}
+	if f.Name == "" {
+		f.Name = strings.TrimSuffix(filepath.Base(f.Path), filepath.Ext(f.Path))
+	}
+	for what, v := range map[string]string{"name": f.Name, "version": f.Version} {
+		if strings.ContainsFunc(v, oddInName) {
+			return f, fmt.Errorf("model %q: %s %q: want letters, digits, '.', '_' and '-'", s, what, v)
+		}
+	}
+	return f, nil
+}
+
+// oddInName reports what may not stand in a name: it is part of a URL's path.
+func oddInName(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-')
+}
+
+// Model is one version of a model, as requests are answered by it. It does not
+// change: who has taken one from the Registry answers by it to the end.
+type Model struct {
+	Name, Version, Hash, Path string
+	Loaded                    time.Time
+	*pipeline.Predictor
+}
+
+// Registry holds the models that are served. Its methods may be called from
+// any number of goroutines.
+type Registry struct {
+	o     RegistryOptions
+	files []*watched
+	now   atomic.Pointer[table]
+
+	reloading sync.Mutex
+}
+
+// RegistryOptions are the settings of a Registry.
+type RegistryOptions struct {
+	// Files are the models; the first is the one that requests without a name
+	// are answered by. Names with several versions answer by the last one
+	// where a request names none.
+	Files []ModelFile
+	// Scorers say how rows are read.
+	Scorers pipeline.ScorerOptions
+	// Note, where not nil, is told of reloads, and of files that were refused.
+	Note func(text string)
+}
+
+// watched is a file and what it was when it was last looked at.
+type watched struct {
+	ModelFile
+	size    int64
+	modTime time.Time
+	refused error // why the file as it was last seen is not served
+}
+
+// table is the models at one time. It does not change.
+type table struct {
+	models []*Model // in the order of the files
+	names  map[string][]*Model
+}
+
+// OpenModels loads all files. The error is the first file's that can't be
+// served.
+func OpenModels(o RegistryOptions) (*Registry, error) {
+	if len(o.Files) == 0 {
+		return nil, errors.New("no models: want one or more")
+	}
+	r := &Registry{o: o}
+	t := &table{}
+	for _, f := range o.Files {
+		w := &watched{ModelFile: f}
+		for _, other := range r.files {
+			if other.Name == f.Name && other.Version == f.Version {
+				return nil, fmt.Errorf("model %s: served twice: want NAME=FILE or NAME@VERSION=FILE to tell them apart", f.Name)
+			}
+		}
+		w.look()
+		m, err := r.load(w)
+		if err != nil {
+			return nil, err
+		}
+		r.files = append(r.files, w)
+		t.models = append(t.models, m)
+	}
+	t.index()
+	r.now.Store(t)
+	return r, nil
+}
+
+func (t *table) index() {
+	t.names = map[string][]*Model{}
+	for _, m := range t.models {
+		t.names[m.Name] = append(t.names[m.Name], m)
+	}
+}
+
+// load reads and checks a model.
+func (r *Registry) load(w *watched) (*Model, error) {
+	a, err := models.Open(w.Path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pipeline.NewPredictor(a, r.o.Scorers)
+	if err == nil {
+		err = p.Check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", w.Path, err)
+	}
+	m := &Model{Name: w.Name, Version: w.Version, Hash: a.Hash, Path: w.Path, Loaded: time.Now(), Predictor: p}
+	if m.Version == "" {
+		m.Version = a.Hash
+	}
+	return m, nil
+}
+
+// look reports whether the file is another than at the last look. One that is
+// gone is as it was: whoever replaces it may be about to.
+func (w *watched) look() (changed bool) {
+	info, err := os.Stat(w.Path)
+	if err != nil {
+		return false
+	}
+	if info.Size() == w.size && info.ModTime().Equal(w.modTime) {
+		return false
+	}
+	w.size, w.modTime = info.Size(), info.ModTime()
+	return true
+}
+
+// Models gives all models, in the order of the files.
+func (r *Registry) Models() []*Model { return r.now.Load().models }
+
+// Default gives the model that answers requests without a name.
+func (r *Registry) Default() *Model { return r.now.Load().models[0] }
+
+// Find gives the model of a name, and of a version where it is not "". It gives
+// nil where there is none.
+func (r *Registry) Find(name, version string) *Model {
+	list := r.now.Load().names[name]
+	if version == "" {
+		if len(list) == 0 {
+			return nil
+		}
+		return list[len(list)-1]
+	}
+	for _, m := range list {
+		if m.Version == version {
+			return m
+		}
+	}
+	return nil
+}
+
+// Reload looks at all files and loads those that have changed; with all, the
+// others too. The models that were there answer until each new one has been
+// read whole and checked; a file that is no model is refused and told, and what
+// it replaced goes on. It gives how many models were replaced.
+func (r *Registry) Reload(all bool) (replaced int, err error) {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	old := r.now.Load()
+	t := &table{models: slices.Clone(old.models)}
+	var errs []error
+	for i, w := range r.files {
+		if changed := w.look(); !changed && !all {
+			continue
+		}
+		m, err := r.load(w)
+		w.refused = err
+		if err != nil {
+			errs = append(errs, err)
+			r.note(fmt.Sprintf("model %s: the new file is refused, version %s goes on: %v", w.Name, old.models[i].Version, err))
+			continue
+		}
+		if m.Hash == old.models[i].Hash {
+			continue
+		}
+		r.note(fmt.Sprintf("model %s: version %s of %s in place of %s", m.Name, m.Version, m.Path, old.models[i].Version))
+		t.models[i] = m
+		replaced++
+	}
+	if replaced > 0 {
+		t.index()
+		r.now.Store(t)
+	}
+	return replaced, errors.Join(errs...)
+}
+
+// Refused gives why the newest file of a model is not served, nil where it is.
+func (r *Registry) Refused(m *Model) error {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	for _, w := range r.files {
+		if w.Path == m.Path && w.Name == m.Name {
+			return w.refused
+		}
+	}
+	return nil
+}
+
+// Watch calls Reload every so often until stop is closed.
+func (r *Registry) Watch(every time.Duration, stop <-chan struct{}) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+			_, _ = r.Reload(false) // told through Note
+		}
+	}
+}
+
+func (r *Registry) note(text string) {
+	if r.o.Note != nil {
+		r.o.Note(text)
+	}
+}
