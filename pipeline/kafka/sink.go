@@ -49,6 +49,9 @@ type TopicSink struct {
 	p    *producer
 	buf  []byte // of the values and keys of a batch
 	cuts []int  // where each value and each key in it ends
+	// now is when the records are sent: how long a record may take is counted
+	// from its timestamp, so that one of another time would never be sent.
+	now time.Time
 
 	// What follows is for transactions.
 	id      string // of transactions
@@ -170,7 +173,7 @@ func (s *TopicSink) Write(b *pipeline.Batch) error {
 // records makes what is sent of b. All its bytes are in one piece of memory
 // that is given up when the last record has been acknowledged.
 func (s *TopicSink) records(b *pipeline.Batch) []*kgo.Record {
-	s.buf, s.cuts = s.buf[:0], s.cuts[:0]
+	s.buf, s.cuts, s.now = s.buf[:0], s.cuts[:0], time.Now()
 	slab := make([]kgo.Record, 0, b.Len())
 	if s.o.Topic != "" {
 		s.o.Text.Begin(b)
@@ -208,7 +211,7 @@ func (s *TopicSink) records(b *pipeline.Batch) []*kgo.Record {
 func (s *TopicSink) record(b *pipeline.Batch, i int, topic string) kgo.Record {
 	of := &b.Records[i]
 	// Value and Key say for now whether there will be one.
-	r := kgo.Record{Topic: topic, Partition: b.Assignment.Partition, Timestamp: b.Scored, Key: of.Key, Value: of.Value}
+	r := kgo.Record{Topic: topic, Partition: b.Assignment.Partition, Timestamp: s.now, Key: of.Key, Value: of.Value}
 	s.cuts = append(s.cuts, len(s.buf), len(s.buf)+len(of.Key))
 	s.buf = append(s.buf, of.Key...)
 	for _, h := range of.Headers {

@@ -75,6 +75,7 @@ type toTopic struct {
 	after             func() error
 	every             time.Duration
 	session, patience time.Duration
+	scorers           func() (pipeline.Scorer, error)
 }
 
 func (r toTopic) score(ctx context.Context) (sum pipeline.Summary, err error) {
@@ -104,8 +105,11 @@ func (r toTopic) score(ctx context.Context) (sum pipeline.Summary, err error) {
 	if r.every == 0 {
 		r.every = 20 * time.Millisecond
 	}
+	if r.scorers == nil {
+		r.scorers = newFakeScorer
+	}
 	return pipeline.Score(ctx, pipeline.ScoreOptions{
-		Scorers: newFakeScorer, BatchRows: 100, CommitEvery: r.every, CommitRows: r.rows,
+		Scorers: r.scorers, BatchRows: 100, CommitEvery: r.every, CommitRows: r.rows,
 	}, src, sink, nil)
 }
 
@@ -242,4 +246,39 @@ func TestExactlyOnceOverFailures(t *testing.T) {
 		t.Fatalf("%d rows, %v: want a part of them", sum.Rows, err)
 	}
 	want(t, ids(t, read(t, c, out)), 0, 20_000, 1, 1)
+}
+
+// slowOnce is fakeScorer on a process that stands still, once, between scoring
+// and sending.
+type slowOnce struct {
+	fakeScorer
+	ago time.Duration
+}
+
+func (s slowOnce) Score(b *pipeline.Batch) {
+	s.fakeScorer.Score(b)
+	b.Scored = b.Scored.Add(-s.ago)
+}
+
+// Rows that were scored longer ago than a send may take are sent all the same:
+// with the time of their scoring the client took them for late, and sent none of
+// them, ever (make chaos-long, seed 100).
+func TestSentLongAfterScored(t *testing.T) {
+	t.Parallel()
+	for _, once := range []bool{false, true} {
+		c := cluster(t)
+		r := toTopic{
+			cluster: c, topic: newTopic(t, c, 1), out: newTopic(t, c, 1), group: "late", once: once, patience: 5 * time.Second,
+			scorers: func() (pipeline.Scorer, error) { return slowOnce{ago: time.Minute}, nil },
+		}
+		send(t, c, r.topic, rows(0, 500))
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if sum, err := r.score(ctx); err != nil || sum.Rows != 500 || ctx.Err() != nil {
+			t.Fatalf("exactly once %v: %d rows, %v, %v", once, sum.Rows, err, ctx.Err())
+		}
+		if n := len(ids(t, read(t, c, r.out))); n != 500 {
+			t.Errorf("exactly once %v: %d rows in the output, want 500", once, n)
+		}
+	}
 }

@@ -122,11 +122,14 @@ func (s *TopicSink) resend(ctx context.Context) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
+	// Sent anew they are as old as this: with their first timestamps, those that
+	// have taken longer than the Patience would never be sent again.
+	now := time.Now()
 	for k, t := range s.pending {
 		again := make([]*kgo.Record, len(t.records))
 		for i, r := range t.records {
 			again[i] = &kgo.Record{
-				Topic: r.Topic, Partition: t.of.Partition, Timestamp: r.Timestamp,
+				Topic: r.Topic, Partition: t.of.Partition, Timestamp: now,
 				Key: r.Key, Value: r.Value, Headers: r.Headers,
 			}
 		}

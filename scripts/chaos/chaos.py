@@ -207,7 +207,7 @@ class Chaos:
             if s.process.poll() is None:
                 s.process.terminate()
         for s in self.scorers:
-            s.process.wait(60)
+            s.process.wait(180)
         env = dict(os.environ, CTR_BROKERS=BROKERS, CTR_FAILPOINTS="")
         for _ in range(3):  # a rebalance may end a first run early
             subprocess.run(self.score_args(0, "--until-end"), cwd=self.dir, env=env, check=True, stdout=subprocess.DEVNULL, stderr=open(self.dir / "last.log", "ab"), timeout=300)

@@ -3,6 +3,7 @@
 # to a folder) and at least once (to a topic, to files) in turn, from CHAOSSEED (1) on. The result of each run is kept in
 # ~/.cache/ctr-chaos by the commit and its seed: a second call goes on where the
 # first was stopped. The sums are written to BENCHMARKS.md.
+# CHAOSPAUSE (1.5) is the longest time between two things that happen, in seconds.
 #   long.sh CTR     CTR is built with -tags failpoints
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +19,7 @@ while [ "$done" -lt "$kills" ]; do
   file=$results/$seed-$mode.json
   if [ ! -s "$file" ]; then
     dir=$(mktemp -d)/run
-    python3 "$HERE/chaos.py" --ctr "$CTR" --dir "$dir" --mode "$mode" --kills 100 --seed "$seed" >"$file.new"
+    python3 "$HERE/chaos.py" --ctr "$CTR" --dir "$dir" --mode "$mode" --kills 100 --pause "${CHAOSPAUSE:-1.5}" --seed "$seed" >"$file.new"
     mv "$file.new" "$file"
     rm -rf "$(dirname "$dir")"
   fi
