@@ -70,7 +70,13 @@ type Model struct {
 	Name, Version, Hash, Path string
 	Loaded                    time.Time
 	*pipeline.Predictor
+
+	columns map[string]int
 }
+
+// Columns gives the place in Layout of each column. The caller must not change
+// it.
+func (m *Model) Columns() map[string]int { return m.columns }
 
 // Registry holds the models that are served. Its methods may be called from
 // any number of goroutines.
@@ -157,6 +163,10 @@ func (r *Registry) load(w *watched) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w", w.Path, err)
 	}
 	m := &Model{Name: w.Name, Version: w.Version, Hash: a.Hash, Path: w.Path, Loaded: time.Now(), Predictor: p}
+	m.columns = map[string]int{}
+	for i, name := range p.Layout() {
+		m.columns[name] = i
+	}
 	if m.Version == "" {
 		m.Version = a.Hash
 	}

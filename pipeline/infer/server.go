@@ -152,6 +152,7 @@ func (s *Server) routes() http.Handler {
 	s.handle(mux, "POST /v1/score", s.score)
 	s.handle(mux, "POST /v1/models/{name}/score", s.score)
 	s.handle(mux, "POST /v1/models/{name}/versions/{version}/score", s.score)
+	s.handleV2(mux)
 	s.handle(mux, "GET /v1/models", s.models)
 	s.handle(mux, "GET /v1/challenge", s.compared)
 	s.handle(mux, "GET /openapi.json", s.openAPI)
@@ -279,6 +280,11 @@ func (s *Server) run(m *Model, r *pipeline.Request, rows form, body []byte) *fau
 	if f := s.fill(r, rows, body); f != nil {
 		return f
 	}
+	return s.scored(m, r)
+}
+
+// scored scores the rows that r has been filled with.
+func (s *Server) scored(m *Model, r *pipeline.Request) *fault {
 	began := time.Now()
 	if err := r.Score(); err != nil {
 		return rowFault(err)
