@@ -110,14 +110,14 @@ func TestDeadLetterTooLarge(t *testing.T) {
 	if acked, _, _ := sendAll(t, c, topic, []byte("id0,1,0.5"), odd, []byte("id1,1,0.5")); acked != 3 {
 		t.Fatalf("%d acknowledged, want 3", acked)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	for _, once := range []bool{false, true} {
 		name := map[bool]string{true: "once"}[once]
 		r := toTopic{cluster: c, topic: topic, out: out, dead: large, group: topic + name, once: once}
 		if sum, err := r.score(t.Context()); err != nil || sum.Rows != 2 || sum.Bad != 1 {
 			t.Fatalf("once %v: %d rows, %d bad, %v: want 2 and 1", once, sum.Rows, sum.Bad, err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
 		r = toTopic{cluster: c, topic: topic, out: out, dead: small, group: topic + "small" + name, once: once}
 		_, err := r.score(ctx)
 		var h interface{ Hint() string }

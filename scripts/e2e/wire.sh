@@ -21,7 +21,7 @@ cleanup() {
 }
 trap cleanup EXIT
 say() { printf '%s %s\n' "$(date +%T)" "$*" >&2; }
-die() { say "FAILED: $*"; exit 1; }
+die() { say "FAILED: $*"; tail -n 5 "$WORK"/*.log >&2 2>/dev/null || true; exit 1; }
 
 CTR=${1:-}
 if [ -z "$CTR" ]; then
@@ -31,7 +31,7 @@ fi
 
 # kcat, unpacked into the cache: that needs no root, only apt's lists.
 kcat() { command kcat -b "$CTR_BROKERS" "$@"; }
-if ! command -v kcat >/dev/null; then
+if ! type -P kcat >/dev/null; then
   CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ctr/kcat
   if [ ! -e "$CACHE/.ok" ]; then
     command -v apt-get >/dev/null || die "kcat: not here, and no apt-get to get it by"
@@ -75,7 +75,7 @@ say "starting Apache Kafka"
 "$HERE/kafka.sh" up "$PORT" >/dev/null
 
 N=4000
-"$CTR" synth --rows $N --seed 7 --out rows.csv
+"$CTR" synth --rows $N --seed 7 --out rows.csv 2>/dev/null
 "$CTR" train rows.csv --algo lr --quiet --out model.ctr >/dev/null
 "$CTR" evaluate rows.csv --model model.ctr --predictions offline.csv --quiet >/dev/null
 tail -n +2 rows.csv >values
@@ -109,6 +109,7 @@ all() {
     { last[$1] = i; sum++ }
     END { if (sum != n) { print FILENAME ": " sum+0 " rows, want " n; exit 1 } }' <(tr = : <keyed) "$1" >&2 || die "$1"
 }
+score() { "$CTR" score --model model.ctr --until-end --quiet "$@" 2>>score.log; }
 # scored FILE [OFFLINE]: FILE has the predictions of OFFLINE, digit for digit.
 scored() {
   local form='NR==1 { for (i=1; i<=NF; i++) c[$i]=i; next } { print $c["id"] "," $c["y"] "," $c["probability"] "," $c["prediction"] }'
@@ -123,7 +124,7 @@ for codec in $CODECS; do
   "$CTR" replay rows.csv --topic "r-$codec" --create --partitions 5 --key device_ip --rate max --compression "$codec" --quiet >/dev/null
   jdump $N --topic "r-$codec" >"r-$codec.java" &
   kdump "r-$codec" >"r-$codec.kcat"
-  wait $! || die "r-$codec: the console consumer: $(tail -3 jdump.log)"
+  wait $! || die "r-$codec: the console consumer"
   all "r-$codec.kcat"
   cmp "r-$codec.kcat" "r-$codec.java" || die "r-$codec: kcat and the console consumer differ"
 done
@@ -133,11 +134,11 @@ for codec in $CODECS; do
   for topic in "j-$codec" "k-$codec"; do "$CTR" topics create "$topic" --partitions 5 --replication 1 >/dev/null; done
   "$HERE/kafka.sh" tool org.apache.kafka.tools.ConsoleProducer --bootstrap-server "$CTR_BROKERS" --topic "j-$codec" --compression-codec "$codec" \
     --reader-property parse.headers=true --reader-property parse.key=true <headed >/dev/null 2>>jdump.log &
-  kcat -P -t "k-$codec" -z "$codec" -K '\t' -H trace=k -X partitioner=murmur2_random -X transactional.id="kcat-$codec" <keyed 2>kcat.log || die "kcat: $(cat kcat.log)"
-  wait $! || die "j-$codec: the console producer: $(tail -3 jdump.log)"
-  "$CTR" score --topic "j-$codec" --group wire --model model.ctr --until-end --quiet --output "j-$codec.csv,kafka:of-j-$codec" --create --compression "$codec" &
-  "$CTR" score --topic "k-$codec" --group wire-once --model model.ctr --until-end --quiet --delivery exactly-once \
-    --output "kafka:of-k-$codec" --dead-letter kafka:dead --create --compression "$codec"
+  kcat -P -t "k-$codec" -z "$codec" -K '\t' -H trace=k -X partitioner=murmur2_random -X transactional.id="kcat-$codec" <keyed 2>>kcat.log || die "k-$codec: kcat"
+  wait $! || die "j-$codec: the console producer"
+  score --topic "j-$codec" --group wire --output "j-$codec.csv,kafka:of-j-$codec" --create --compression "$codec" &
+  score --topic "k-$codec" --group wire-once --delivery exactly-once \
+    --output "kafka:of-k-$codec" --dead-letter kafka:dead --create --compression "$codec" || die "k-$codec: score"
   wait $! || die "j-$codec: score"
   scored "j-$codec.csv"
 done
@@ -146,7 +147,7 @@ say "what was scored to topics, read by both"
 for codec in $CODECS; do
   jdump $((2*N)) --include "of-.-$codec" >"of-$codec.java" &
   { kdump "of-j-$codec"; kdump "of-k-$codec"; } | sort -s -n -k1,1 -k2,2 >"of-$codec.kcat"
-  wait $! || die "of-?-$codec: the console consumer: $(tail -3 jdump.log)"
+  wait $! || die "of-?-$codec: the console consumer"
   cmp <(sort "of-$codec.kcat") <(sort "of-$codec.java") || die "of-?-$codec: kcat and the console consumer differ"
   for from in j k; do
     python3 - "of-$codec.kcat" "$from-$codec" >"of-$from.csv" <<'P' || die "of-$from-$codec"
@@ -205,10 +206,10 @@ java -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp 
 
 { head -4 rows.csv; cat largest; echo; } >edges.rows
 "$CTR" score edges.rows --model model.ctr --quiet --output edges.offline
-"$CTR" score --topic edges --group wire --model model.ctr --until-end --quiet --output edges.csv
+score --topic edges --group wire --output edges.csv || die "edges: score"
 scored edges.csv edges.offline
 [ "$(wc -l <edges.dead.jsonl)" -eq 5 ] || die "edges.dead.jsonl: $(wc -l <edges.dead.jsonl) lines, want 5"
-"$CTR" score --topic edges --group wire-once --model model.ctr --until-end --quiet --delivery exactly-once --output kafka:of-edges --dead-letter kafka:edges-dead
+score --topic edges --group wire-once --delivery exactly-once --output kafka:of-edges --dead-letter kafka:edges-dead || die "edges: score"
 "$CTR" replay --dead-letters edges.dead.jsonl --topic again --quiet >/dev/null
 "$CTR" replay --dead-letters kafka:edges-dead --topic again --quiet >/dev/null
 # What Java sent that is no row, as kcat and the console consumer show it.
@@ -228,15 +229,14 @@ jdump 3 --topic of-edges >of-edges.java
 cmp of-edges.java <(kdump of-edges | head -3) || die "of-edges: kcat and the console consumer differ"
 [ "$(cut -f3-4 of-edges.java | tr '\t' '|' | paste -sd' ')" = 'n:NULL,e:,:x|k n:NULL,e:,:x| n:NULL,e:,:x|NULL' ] || die "of-edges: $(cut -f3-4 of-edges.java)"
 
-"$CTR" score --topic appended --group wire --model model.ctr --until-end --quiet --output appended.csv
+score --topic appended --group wire --output appended.csv || die "appended: score"
 WHEN=$(kcat -C -t appended -o beginning -e -q -f '%T')
 WHEN=$(date -u -d "@${WHEN%???}" +%FT%T).${WHEN: -3}Z
 grep -q "\"timestamp\":\"$WHEN\"" appended.dead.jsonl || die "appended: $(cat appended.dead.jsonl): want $WHEN"
 
 awk 'NR == 1 || int((NR-2)/100) % 2 == 0 && NR <= 1001' rows.csv >committed.rows
 "$CTR" score committed.rows --model model.ctr --quiet --output committed.offline
-"$CTR" score --topic transactions --group wire --model model.ctr --until-end --quiet --output transactions.csv
+score --topic transactions --group wire --output transactions.csv || die "transactions: score"
 [ "$(wc -l <transactions.csv)" -eq 501 ] || die "transactions.csv: $(wc -l <transactions.csv) lines, want 501"
 scored transactions.csv committed.offline
-"$CTR" topics lag --group wire --topic transactions | grep -q '^lag 0 in all$' || die "transactions: lag"
-say "all well: $(echo $CODECS | wc -w) codecs, $(wc -l <placed.java) keys"
+say "all well: $(wc -w <<<"$CODECS") codecs, $(wc -l <placed.java) keys"
