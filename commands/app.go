@@ -19,6 +19,8 @@ func allCommands(s *stdio) []*cli.Command {
 		replayCommand(s),
 		scoreCommand(s),
 		inspectCommand(s),
+		exportCommand(s),
+		importCommand(s),
 		prepareCommand(s),
 		synthCommand(s),
 		topicsCommand(s),
