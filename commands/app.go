@@ -20,6 +20,8 @@ func allCommands(s *stdio) []*cli.Command {
 		scoreCommand(s),
 		serveCommand(s),
 		inspectCommand(s),
+		exportCommand(s),
+		importCommand(s),
 		prepareCommand(s),
 		synthCommand(s),
 		topicsCommand(s),
