@@ -106,7 +106,7 @@ func New(algo string, spec *features.Spec, list [][]Node) (*Model, error) {
 // NewBoosted makes a boosted model of trees that were grown otherwise, whose
 // leaves hold what is added to the log-odds. See New.
 func NewBoosted(spec *features.Spec, base float64, list [][]Node) (*Boosted, error) {
-	b := &Boosted{m: Model{algo: "gbdt"}, base: base}
+	b := &Boosted{m: &Model{algo: "gbdt"}, base: base}
 	b.settings.Trees = len(list)
 	err := wantLogOdds(base)
 	if err == nil {
