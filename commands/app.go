@@ -20,6 +20,7 @@ func allCommands(s *stdio) []*cli.Command {
 		scoreCommand(s),
 		serveCommand(s),
 		inspectCommand(s),
+		explainCommand(s),
 		exportCommand(s),
 		importCommand(s),
 		prepareCommand(s),
