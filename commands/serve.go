@@ -48,7 +48,7 @@ func serveCommand(s *stdio) *cli.Command {
 			ctr serve --model lr.ctr,trees=gbdt.ctr --listen :8080
 			ctr serve --model lr.ctr --challenger new=gbdt.ctr --shadow
 			curl -d '{"hour":"14102100","site_id":"1fbe01fe",…}' 127.0.0.1:8080/v1/score
-			curl --data-binary @rows.csv -H 'Content-Type: text/csv' 127.0.0.1:8080/v1/score`,
+			curl --data-binary @rows.csv 127.0.0.1:8080/v1/score`,
 		Description: "POST /v1/score takes a row as a JSON object, an array of them, JSON lines or CSV, by Content-Type, and answers in kind with id, probability and prediction; ?explain=true adds what each column contributes. /v1/models/NAME/score asks one model of several, and /v1/models lists them. /openapi.json describes all of it, /livez and /readyz say how the process is.\n\n" +
 			"A model file that changes is loaded and checked, and answers from then on; a broken one is refused and the one before goes on. SIGHUP loads all at once.\n\n" +
 			"Without --listen it is to be reached from this machine alone. To open it to others, give it --tls-cert, --tls-key and tokens: " + tokensVariable + " has them, or --token-file names a file with one a line; clients send Authorization: Bearer TOKEN.",
