@@ -31,6 +31,8 @@ type wires struct {
 	open map[*wire]bool
 	// meddle, where not nil, says what becomes of a request.
 	meddle func(key kmsg.Key) fate
+	// stopped, where not "", is the client whose requests wait until it isn't.
+	stopped string
 }
 
 // fate is what becomes of a request. The zero fate is an answer.
@@ -72,6 +74,7 @@ func (x *wire) Read(b []byte) (int, error) {
 		if _, err := io.ReadFull(x.Conn, x.request[4:]); err != nil {
 			return 0, err
 		}
+		x.wait()
 		x.of.mu.Lock()
 		x.fate, x.version = fate{}, int16(binary.BigEndian.Uint16(x.request[6:]))
 		if x.of.meddle != nil {
@@ -86,6 +89,20 @@ func (x *wire) Read(b []byte) (int, error) {
 	n := copy(b, x.request)
 	x.request = x.request[n:]
 	return n, nil
+}
+
+// wait holds a request of a client that is stopped.
+func (x *wire) wait() {
+	name := x.request[14:] // after size, key, version, correlation and its own length
+	name = name[:min(len(name), int(max(0, int16(binary.BigEndian.Uint16(x.request[12:])))))]
+	for stopped := true; stopped; {
+		x.of.mu.Lock()
+		stopped = x.of.stopped != "" && x.of.stopped == string(name)
+		x.of.mu.Unlock()
+		if stopped {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 }
 
 func (x *wire) Write(b []byte) (int, error) {

@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
-	"ctr/features"
 	"ctr/pipeline"
 	"ctr/pipeline/failpoint"
 )
@@ -243,9 +242,7 @@ func (s *TopicSink) addOffsets(ctx context.Context, commits []pipeline.Commit) e
 	for {
 		err := s.addOffsetsOnce(ctx, commits)
 		if errors.Is(err, kerr.FencedInstanceID) {
-			return &fatalError{features.WithHint(
-				fmt.Errorf("instance %s: another process has taken its place: %w", s.o.ExactlyOnce.o.InstanceID, err),
-				"each member needs an --instance-id of its own")}
+			return &fatalError{s.o.ExactlyOnce.groupError(err)}
 		}
 		if err == nil || errors.Is(err, pipeline.ErrNotOwner) || !waits(err) {
 			return err
