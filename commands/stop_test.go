@@ -34,8 +34,10 @@ func TestInterruptedScorer(t *testing.T) {
 		return c
 	}
 	for _, args := range [][]string{
-		{"synth", "--rows", "20000", "--out", "rows.csv"}, {"train", "rows.csv", "--quiet"},
-		{"topics", "create", "idle", "--partitions", "2"}, {"topics", "create", "busy", "--partitions", "2"},
+		{"synth", "--rows", "20000", "--out", "rows.csv"},
+		{"train", "rows.csv", "--quiet"},
+		{"topics", "create", "idle", "--partitions", "2"},
+		{"topics", "create", "busy", "--partitions", "2"},
 	} {
 		if out, err := ctr(args...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)

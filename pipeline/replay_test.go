@@ -201,7 +201,6 @@ func TestReplayTellsOfRowsWithoutAnAnswer(t *testing.T) {
 		t.Errorf("dead letters, stopped: %+v, %v: want an error", sum, err)
 	}
 	o.Loop, o.Limit = false, 1
-	began = time.Now()
 	if sum, err = Replay(t.Context(), o, &awayProducer{}, nil); err == nil || err.Error() != "the cluster stays away" {
 		t.Errorf("%+v, %v: want the producer's own error", sum, err)
 	}

@@ -58,18 +58,18 @@ const askEvery = 500 * time.Millisecond
 // ends, or nothing is there before them.
 func (s *Source) groupAtEnd(ctx context.Context) (bool, error) {
 	at, err := s.committed(ctx, slices.Collect(maps.Keys(s.ends)), false)
-	if ctx.Err() != nil {
-		return false, nil
+	if err != nil && ctx.Err() == nil {
+		return false, err
 	}
 	if err != nil {
-		return false, err
+		return false, nil //nolint:nilerr // stopped while it was asked: no failure
 	}
 	for p, end := range s.ends {
 		next := at[p].Offset
 		if next < 0 {
 			if next, err = s.control.GetOffset(s.o.Topic, p, sarama.OffsetOldest); err != nil {
 				s.note(fmt.Sprintf("topic %s: partition %d: first offset: %v", s.o.Topic, p, err))
-				return false, nil // the next look may know
+				return false, nil //nolint:nilerr // the next look may know
 			}
 		}
 		if next < end && !s.nothingBefore(&pipeline.Assignment{Topic: s.o.Topic, Partition: p}, next, end) {

@@ -71,6 +71,10 @@ func (s *TopicSink) restart(ctx context.Context) error {
 			s.p = p
 			return nil
 		}
+		if denied(err) {
+			p.client.Close()
+			return fmt.Errorf("transactions of %s: %w", s.id, err)
+		}
 		select {
 		case <-ctx.Done():
 			p.client.Close()
@@ -146,7 +150,7 @@ func (s *TopicSink) commitTransaction(ctx context.Context, commits []pipeline.Co
 		case done:
 			s.pending, s.p.begun = s.pending[:0], false
 			return true, nil
-		case errors.As(err, new(*fatalError)):
+		case errors.As(err, new(*fatalError)), denied(err):
 			return false, err
 		case errors.Is(err, pipeline.ErrNotOwner):
 			// The new owner reads what it has not got from the last commit on.
@@ -195,7 +199,7 @@ func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (d
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.Is(err, kerr.OperationNotAttempted), errors.Is(err, kerr.TransactionAbortable):
+	case errors.Is(err, kerr.OperationNotAttempted):
 		return false, err
 	}
 	// The outcome is not known. The new producer settles it, and then the
@@ -253,6 +257,21 @@ func (s *TopicSink) addOffsets(ctx context.Context, commits []pipeline.Commit) e
 		case <-time.After(retryPause):
 		}
 	}
+}
+
+// denied reports answers that another producer would get too: what may not be,
+// or is not taken as it is.
+func denied(err error) bool {
+	for _, e := range []error{
+		kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed,
+		kerr.ClusterAuthorizationFailed, kerr.InvalidTransactionTimeout, kerr.OffsetMetadataTooLarge,
+		kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // waits reports answers of a group between two generations, and of a
