@@ -131,8 +131,12 @@ func (s *TopicSink) connect(more ...kgo.Opt) (*producer, error) {
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProducerLinger(time.Millisecond),
 		kgo.MaxBufferedRecords(50_000),
-		kgo.RecordDeliveryTimeout(s.o.Patience),
 	)
+	// The client counts from a record's timestamp: what a transaction sends
+	// again would be too late for ever. There the commit's time is the bound.
+	if s.o.ExactlyOnce == nil {
+		opts = append(opts, kgo.RecordDeliveryTimeout(s.o.Patience))
+	}
 	client, err := kgo.NewClient(append(opts, more...)...)
 	if err != nil {
 		return nil, err

@@ -156,10 +156,10 @@ func (f faulty) run(t *testing.T) {
 		}
 		w.mu.Unlock()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	told := &notes{}
-	r := toTopic{cluster: c, topic: "in", out: "out", group: "g", once: true, rows: 50, session: 6 * time.Second, patience: 20 * time.Second, note: told.Note}
+	r := toTopic{cluster: c, topic: "in", out: "out", group: "g", once: true, rows: 50, session: 30 * time.Second, patience: 20 * time.Second, note: told.Note}
 	began := time.Now()
 	defer func() { t.Logf("%v; %d of %d wrong", time.Since(began), met.Load(), asked.Load()) }()
 	sum, err := r.score(ctx)
