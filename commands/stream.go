@@ -35,6 +35,8 @@ type scoredTopic struct {
 	F1        *float64        `json:"f1,omitempty"`
 	LogLoss   *float64        `json:"log_loss,omitempty"`
 	Committed []committedView `json:"committed"`
+	// Partitions are as in /status, of the whole run.
+	Partitions []serve.Partition `json:"partitions"`
 }
 
 type committedView struct {
@@ -90,11 +92,15 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 		defer context.AfterFunc(ctx, server.Drain)()
 		p.Note("health and status at http://" + server.Addr())
 	}
-	src, err := kafka.NewSource(kafka.SourceOptions{
+	options := kafka.SourceOptions{
 		Options: o.cluster.options(), Topic: o.topic, Group: o.group,
 		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
 		SessionTimeout: o.session, InstanceID: o.instance,
-	})
+	}
+	if server != nil {
+		options.Joined = server.Joined
+	}
+	src, err := kafka.NewSource(options)
 	if err != nil {
 		return sum, err
 	}
@@ -253,6 +259,7 @@ func (o *scoreOptions) scored(sum *pipeline.Summary) scoredTopic {
 	r := scoredTopic{
 		Rows: sum.Rows, Bad: sum.Bad, Seconds: sum.Seconds, Topic: o.topic, Output: strings.Join(o.outputs, ","),
 		Labelled: sum.Running.Labelled, Committed: []committedView{},
+		Partitions: serve.Partitions(sum.Partitions),
 	}
 	if sum.Running.Rows > 0 {
 		r.Mean = &sum.Running.MeanPrediction

@@ -154,27 +154,45 @@ func (s *Source) commit(b *sarama.Broker, commits []pipeline.Commit) error {
 }
 
 // ask puts a question to the group's coordinator, and again to whoever it is
-// then, while that may help and ctx lasts.
+// then, while that may help and ctx and patience last.
 func (s *Source) ask(ctx context.Context, question func(*sarama.Broker) error) error {
-	for {
+	return s.patiently(ctx, func() error {
 		b, err := s.control.Coordinator(s.o.Group)
-		if err == nil {
-			if err = question(b); err == nil || !passing(err) {
-				return err
-			}
-			var code sarama.KError
-			if !errors.As(err, &code) {
-				_ = b.Close() // a broken connection: the next use opens another
-			}
-		} else if !passing(err) {
+		if err != nil {
 			return err
+		}
+		if err = question(b); err == nil || !passing(err) {
+			return err
+		}
+		var code sarama.KError
+		if !errors.As(err, &code) {
+			_ = b.Close() // a broken connection: the next use opens another
+		}
+		_ = s.control.RefreshCoordinator(s.o.Group)
+		return err
+	})
+}
+
+// patiently tries until it is done or no further try will help, at most until
+// ctx ends or what answers is away for longer than the Source's patience. That
+// a transaction is about to commit is an answer: it ends by its own timeout.
+func (s *Source) patiently(ctx context.Context, try func() error) error {
+	since := time.Now()
+	for {
+		err := try()
+		switch {
+		case err == nil || !passing(err):
+			return err
+		case errors.Is(err, sarama.ErrUnstableOffsetCommit):
+			since = time.Now()
+		case time.Since(since) >= s.o.Patience:
+			return fmt.Errorf("no answer for %v: %w", time.Since(since).Round(time.Second), err)
 		}
 		select {
 		case <-ctx.Done():
 			return err
 		case <-time.After(retryWait):
 		}
-		_ = s.control.RefreshCoordinator(s.o.Group)
 	}
 }
 
@@ -193,7 +211,9 @@ func passing(err error) bool {
 	case sarama.ErrNotCoordinatorForConsumer, sarama.ErrConsumerCoordinatorNotAvailable,
 		sarama.ErrOffsetsLoadInProgress, sarama.ErrRequestTimedOut,
 		sarama.ErrUnstableOffsetCommit, sarama.ErrNetworkException,
-		sarama.ErrRebalanceInProgress, sarama.ErrIllegalGeneration:
+		sarama.ErrRebalanceInProgress, sarama.ErrIllegalGeneration,
+		sarama.ErrLeaderNotAvailable, sarama.ErrNotLeaderForPartition, sarama.ErrBrokerNotAvailable,
+		sarama.ErrReplicaNotAvailable, sarama.ErrKafkaStorageError, sarama.ErrOffsetNotAvailable, sarama.ErrFencedLeaderEpoch:
 		return true
 	}
 	return false

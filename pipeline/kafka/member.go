@@ -32,11 +32,10 @@ type member struct {
 	calls sync.RWMutex
 	left  bool
 
-	mu      sync.Mutex
-	claims  map[int32]*claim
-	changed time.Time // when claims or the generation last changed
-	// generation is the group's when the poller last looked.
-	generation int32
+	mu     sync.Mutex
+	claims map[int32]*claim
+
+	asked time.Time // when the poller last asked how far the group is
 }
 
 // claim is a partition for as long as this member has it.
@@ -60,7 +59,7 @@ func (s *Source) join(ctx context.Context, feed *pipeline.Feed, first bool) (*me
 	if err != nil {
 		return nil, err
 	}
-	m := &member{source: s, feed: feed, first: first, claims: map[int32]*claim{}, changed: time.Now()}
+	m := &member{source: s, feed: feed, first: first, claims: map[int32]*claim{}}
 	m.calls.Lock() // no callback before all is in its place
 	defer m.calls.Unlock()
 	m.ctx, m.cancel = context.WithCancel(ctx)
@@ -108,8 +107,12 @@ func (m *member) assigned(ctx context.Context, client *kgo.Client, added map[str
 	if m.left {
 		return
 	}
-	if err := m.take(ctx, client, added[m.source.o.Topic]); err != nil && m.ctx.Err() == nil {
+	err := m.take(ctx, client, added[m.source.o.Topic])
+	switch {
+	case err != nil && m.ctx.Err() == nil:
 		m.source.end(err)
+	case err == nil && m.source.o.Joined != nil:
+		m.source.o.Joined()
 	}
 }
 
@@ -130,14 +133,18 @@ func (m *member) take(ctx context.Context, client *kgo.Client, ids []int32) erro
 			Topic: s.o.Topic, Partition: p, Group: s.o.Group, Generation: generation, Member: name,
 			Committed: committed[p].Offset, Metadata: committed[p].Metadata,
 		}
-		if a.Start, err = s.start(p, a.Committed, m.first); err != nil {
+		err := s.patiently(ctx, func() (err error) {
+			a.Start, err = s.start(p, a.Committed, m.first)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		c := &claim{a: a}
 		c.next.Store(a.Start)
 		m.bound(c)
 		m.mu.Lock()
-		m.claims[p], m.changed = c, time.Now()
+		m.claims[p] = c
 		m.mu.Unlock()
 		s.own(a)
 		if err := m.feed.Assigned(a); err != nil {
@@ -174,7 +181,6 @@ func (m *member) revoked(partitions map[string][]int32, lost bool) {
 		m.mu.Lock()
 		c := m.claims[p]
 		delete(m.claims, p)
-		m.changed = time.Now()
 		m.mu.Unlock()
 		if c != nil {
 			m.release(c, lost)
@@ -214,8 +220,8 @@ type taken struct {
 func (m *member) poll(ctx context.Context) error {
 	var work []taken
 	for ctx.Err() == nil {
-		if m.atEnd() {
-			return nil
+		if end, err := m.atEnd(ctx); end || err != nil {
+			return err
 		}
 		if m.renamed() {
 			return errForgotten

@@ -121,9 +121,9 @@ func NewTopicSink(o TopicSinkOptions) (*TopicSink, error) {
 		if err != nil {
 			return nil, err
 		}
-		limits[topic] = int32(limit)
+		limits[topic] = int32(limit) + batchPrefix
 	}
-	s := &TopicSink{o: o, codec: codecs[k].franz, limits: limits}
+	s := &TopicSink{o: o, codec: k, limits: limits}
 	if o.ExactlyOnce != nil {
 		s.id = transactionalID(o.ExactlyOnce)
 		return s, s.restart(context.Background())
@@ -144,8 +144,12 @@ func (s *TopicSink) connect(more ...kgo.Opt) (*producer, error) {
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return s.limits[topic] }),
 		kgo.ProducerLinger(time.Millisecond),
 		kgo.MaxBufferedRecords(50_000),
-		kgo.RecordDeliveryTimeout(s.o.Patience),
 	)
+	// The client counts from a record's timestamp: what a transaction sends
+	// again would be too late for ever. There the commit's time is the bound.
+	if s.o.ExactlyOnce == nil {
+		opts = append(opts, kgo.RecordDeliveryTimeout(s.o.Patience))
+	}
 	client, err := kgo.NewClient(append(opts, more...)...)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"ctr/features"
 	"ctr/pipeline"
@@ -54,6 +55,9 @@ type SourceOptions struct {
 	// Patience is how long a cluster that was there may be unreachable before
 	// Run gives up. The default is 1 minute.
 	Patience time.Duration
+	// Joined, where not nil, is called whenever the group has given this member
+	// its partitions, of which there may be none, and they have been taken up.
+	Joined func()
 	// Note, where not nil, is told of what a person should know: records
 	// that are gone, connections lost. It may be called from several
 	// goroutines at a time.
@@ -253,6 +257,11 @@ func (s *Source) start(partition int32, committed int64, first bool) (int64, err
 
 // groupError explains a commit or look-up that the group's coordinator refused.
 func (s *Source) groupError(err error) error {
+	if errors.Is(err, sarama.ErrFencedInstancedId) || errors.Is(err, kerr.FencedInstanceID) {
+		return features.WithHint(
+			fmt.Errorf("group %s: instance %s: another process has taken its place: %w", s.o.Group, s.o.InstanceID, err),
+			"each member needs an --instance-id of its own")
+	}
 	if errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
 		return features.WithHint(fmt.Errorf("group %s: %w", s.o.Group, err),
 			"--group names another one")
