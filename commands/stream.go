@@ -132,7 +132,7 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
 	schema := &a.Spec.Schema
-	o.hideID, o.hideLabel = options.Redacts(schema.Find(features.ID)), options.Redacts(schema.Find(features.Label))
+	o.hideID, o.hideLabel = options.Redacts(a, schema.Find(features.ID)), options.Redacts(a, schema.Find(features.Label))
 	keep := pipeline.HistoryOptions{Dir: o.stateDir}
 	if keep.Dir == "" {
 		keep.Dir = o.keepsState()
