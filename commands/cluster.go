@@ -63,10 +63,10 @@ func (o *clusterOptions) check(getenv func(string) string) error {
 	switch s.Mechanism {
 	case "":
 	case kafka.OAuthBearer:
-		s.ClientSecret = kafka.Secret(getenv(clientSecretVariable))
+		s.ClientSecret = kafka.NewSecret(getenv(clientSecretVariable))
 	default:
 		if s.PasswordFile == "" {
-			s.Password = kafka.Secret(getenv(passwordVariable))
+			s.Password = kafka.NewSecret(getenv(passwordVariable))
 		}
 	}
 	err := s.Check()
