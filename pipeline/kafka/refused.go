@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -32,17 +33,14 @@ func (o *Options) refused(err error) error {
 	if text, hint := s.refusedName(err); text != "" {
 		return features.WithHint(fmt.Errorf("%s at %s", text, at), hint)
 	}
-	var unknown x509.UnknownAuthorityError
-	var host x509.HostnameError
+	if why := s.refusedCertificate(err, at); why != nil {
+		return why
+	}
 	var record tls.RecordHeaderError
 	var packet sarama.PacketDecodingError
 	var shake *handshakeError
 	hint := ""
 	switch text := err.Error(); {
-	case errors.As(err, &unknown):
-		return features.WithHint(fmt.Errorf("broker at %s: TLS: %w", at, unknown), "--tls-ca names a file with the certificate of the authority")
-	case errors.As(err, &host):
-		return features.WithHint(fmt.Errorf("broker at %s: TLS: %w", at, host), "--tls-server-name is the name that the certificate must have, where it is not the host's")
 	case strings.Contains(text, "remote error: tls: "):
 		_, alert, _ := strings.Cut(text, "remote error: tls: ")
 		alert, _, _ = strings.Cut(alert, "\n")
@@ -58,6 +56,35 @@ func (o *Options) refused(err error) error {
 		return features.WithHint(fmt.Errorf("%sbroker at %s ends the connection", text, at), hint)
 	}
 	return nil
+}
+
+// refusedCertificate explains why the certificate of a broker does not do.
+func (s *Security) refusedCertificate(err error, at string) error {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	told := func(hint, format string, a ...any) error {
+		return features.WithHint(fmt.Errorf("broker at %s: TLS: "+format, append([]any{at}, a...)...), hint)
+	}
+	switch {
+	case errors.As(err, &unknown) && s.CAFile != "":
+		return told("the authority is not in "+s.CAFile+": --tls-ca names a file with its certificate", "%w", unknown)
+	case errors.As(err, &unknown):
+		return told("--tls-ca names a file with the certificate of the authority", "%w", unknown)
+	case errors.As(err, &host):
+		return told("--tls-server-name is the name that the certificate must have, where it is not the host's", "%w", host)
+	case !errors.As(err, &invalid):
+		return nil
+	case invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
+		return told("this machine's clock may be wrong, or the broker's is: its certificate is newer than that",
+			"the broker's certificate is not valid yet: it will be from %s", invalid.Cert.NotBefore.UTC().Format(time.RFC3339))
+	case invalid.Reason == x509.Expired && invalid.Cert != nil:
+		return told("renew the broker's certificate, or that of its authority; or this machine's clock is wrong",
+			"the broker's certificate has expired: it was valid until %s", invalid.Cert.NotAfter.UTC().Format(time.RFC3339))
+	case invalid.Reason == x509.IncompatibleUsage:
+		return told("the broker needs a certificate for servers (extended key usage serverAuth)", "the broker's certificate: %w", invalid)
+	}
+	return told("the broker, or the authority in --tls-ca, needs another certificate", "the broker's certificate: %w", invalid)
 }
 
 // ended guesses why a broker ends a connection and says nothing, as many do.

@@ -54,8 +54,15 @@ func (a *authority) sign(name string, ca bool) (*x509.Certificate, *ecdsa.Privat
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		DNSNames:    []string{name + ".test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
-	if name == "elsewhere" {
+	switch name {
+	case "elsewhere":
 		template.IPAddresses = nil
+	case "expired":
+		template.NotBefore, template.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+	case "early":
+		template.NotBefore = time.Now().Add(30 * time.Minute)
+	case "clients":
+		template.ExtKeyUsage = template.ExtKeyUsage[1:]
 	}
 	parent, signer := a.cert, a.key
 	if parent == nil {
@@ -169,6 +176,10 @@ func TestErrorsOfSecurity(t *testing.T) {
 	plain := secureCluster(t)
 	protected := secureCluster(t, kfake.TLS(a.server("broker", tls.NoClientCert)))
 	elsewhere := secureCluster(t, kfake.TLS(a.server("elsewhere", tls.NoClientCert)))
+	expired := secureCluster(t, kfake.TLS(a.server("expired", tls.NoClientCert)))
+	early := secureCluster(t, kfake.TLS(a.server("early", tls.NoClientCert)))
+	clients := secureCluster(t, kfake.TLS(a.server("clients", tls.NoClientCert)))
+	a.sign("expired", false) // a client's now
 	mutual := secureCluster(t, kfake.TLS(a.server("mutual", tls.RequireAndVerifyClientCert)))
 	named := secureCluster(t, kfake.EnableSASL(), kfake.Superuser(kafka.ScramSHA256, "alice", secret), kfake.Superuser(kafka.Plain, "alice", secret))
 	empty := a.path("empty")
@@ -190,7 +201,13 @@ func TestErrorsOfSecurity(t *testing.T) {
 		{"no name", named, kafka.Security{}, "127.0.0.1", "--sasl"},
 		{"unknown authority", protected, kafka.Security{TLS: true}, "certificate signed by unknown authority", "--tls-ca"},
 		{"another authority", protected, kafka.Security{CAFile: other.path("ca.pem")}, "certificate signed by unknown authority", "--tls-ca"},
+		{"another authority's hint", protected, kafka.Security{CAFile: other.path("ca.pem")}, "broker at 127.0.0.1", "the authority is not in " + other.path("ca.pem")},
 		{"another name", elsewhere, kafka.Security{CAFile: ca}, "127.0.0.1", "--tls-server-name"},
+		{"a name that was given", protected, kafka.Security{CAFile: ca, ServerName: "kafka.test"}, "certificate is valid for broker.test, not kafka.test", "--tls-server-name"},
+		{"expired", expired, kafka.Security{CAFile: ca}, "TLS: the broker's certificate has expired: it was valid until " + time.Now().UTC().Add(-time.Hour).Format("2006-01-02T15"), "renew the broker's certificate"},
+		{"not yet valid", early, kafka.Security{CAFile: ca}, "TLS: the broker's certificate is not valid yet: it will be from " + time.Now().UTC().Add(30*time.Minute).Format("2006-01-02T15"), "clock"},
+		{"for clients alone", clients, kafka.Security{CAFile: ca}, "TLS: the broker's certificate: x509: certificate specifies an incompatible key usage", "server"},
+		{"an expired client certificate", mutual, kafka.Security{CAFile: ca, CertFile: a.path("expired.pem"), KeyFile: a.path("expired.key")}, "refuses TLS", "client certificate"},
 		{"plain to TLS", protected, kafka.Security{}, "ends the connection", "--tls"},
 		{"TLS to plain", plain, kafka.Security{CAFile: ca}, "its answer is not TLS", "without --tls"},
 		{"no client certificate", mutual, kafka.Security{CAFile: ca}, "certificate required", "--tls-cert"},
