@@ -55,7 +55,9 @@ var secretKeys = map[string]string{
 }
 
 // check takes the secrets from the environment and reports the first fault.
-func (o *clusterOptions) check(getenv func(string) string) error {
+// Secrets that go over the wire in clear are warned of, even quietly.
+func (o *clusterOptions) check(io *stdio) error {
+	getenv := io.getenv
 	s := o.security
 	if s == nil { // of ctr demo, which has a broker of its own
 		return nil
@@ -71,6 +73,9 @@ func (o *clusterOptions) check(getenv func(string) string) error {
 	}
 	err := s.Check()
 	if err == nil {
+		if s.InClear() {
+			io.warn(s.Mechanism + " without TLS: the secret goes over the network in clear; --tls protects it")
+		}
 		return nil
 	}
 	e := usagef("%v", err)

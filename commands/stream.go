@@ -48,7 +48,7 @@ func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) err
 	if err := o.checkTopic(); err != nil {
 		return err
 	}
-	if err := o.cluster.check(s.getenv); err != nil {
+	if err := o.cluster.check(s); err != nil {
 		return err
 	}
 	p := newProgress(s, false) // --quiet is for the lines of rows; see --stats-every

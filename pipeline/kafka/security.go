@@ -77,6 +77,12 @@ func (s *Security) tls() bool {
 	return s.TLS || s.CAFile != "" || s.CertFile != "" || s.KeyFile != "" || s.ServerName != ""
 }
 
+// InClear reports whether brokers are sent a password or token over connections
+// that are not protected. SCRAM proves that it knows the password and sends none.
+func (s *Security) InClear() bool {
+	return !s.tls() && (s.Mechanism == Plain || s.Mechanism == OAuthBearer)
+}
+
 // Check reports the first fault of s without opening a file.
 func (s *Security) Check() error {
 	switch {
