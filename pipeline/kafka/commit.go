@@ -95,6 +95,9 @@ func (s *Source) Commit(ctx context.Context, commits []pipeline.Commit) error {
 	case gone(err):
 		return fmt.Errorf("%w (%v)", pipeline.ErrNotOwner, err) //nolint:errorlint // why is for reading: callers branch on ErrNotOwner alone
 	case err != nil:
+		if s.refuse("group "+s.o.Group, err) {
+			return fmt.Errorf("%w: %w", s.groupError(err), pipeline.ErrTryAgain)
+		}
 		return s.groupError(err)
 	}
 	return nil
@@ -159,15 +162,19 @@ func (s *Source) ask(ctx context.Context, question func(*sarama.Broker) error) e
 	for {
 		b, err := s.control.Coordinator(s.o.Group)
 		if err == nil {
-			if err = question(b); err == nil || !passing(err) {
-				return err
-			}
-			var code sarama.KError
-			if !errors.As(err, &code) {
-				_ = b.Close() // a broken connection: the next use opens another
-			}
-		} else if !passing(err) {
+			err = question(b)
+		}
+		if err == nil {
+			s.o.Security.refusals.yes()
+			return nil
+		}
+		refused := s.refuse("group "+s.o.Group, err)
+		if !refused && !passing(err) {
 			return err
+		}
+		var code sarama.KError
+		if b != nil && (refused || !errors.As(err, &code)) {
+			_ = b.Close() // a broken connection: the next use opens another
 		}
 		select {
 		case <-ctx.Done():

@@ -70,6 +70,7 @@ type Security struct {
 	password Secret
 	err      error
 	tokens   tokens
+	refusals refusals
 }
 
 // tls reports whether connections are protected.
@@ -228,18 +229,17 @@ func (s *Security) saramaConfig(c *sarama.Config) error {
 	return nil
 }
 
-// kgoOpts gives what all clients of franz-go share.
-func (o *Options) kgoOpts() ([]kgo.Opt, error) {
+// kgoOpts gives what all clients of franz-go share. Note, which may be nil, is
+// told when brokers begin to refuse us.
+func (o *Options) kgoOpts(note func(string)) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
+		kgo.WithHooks(door{o, note}),
 		kgo.SeedBrokers(o.Brokers...),
 		kgo.ClientID(o.ClientID),
 		kgo.DialTimeout(o.DialTimeout),
 		kgo.DisableClientMetrics(),
 	}
 	s := o.Security
-	if s == nil {
-		return opts, nil
-	}
 	if err := s.load(); err != nil {
 		return nil, err
 	}

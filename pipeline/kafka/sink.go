@@ -52,6 +52,7 @@ type TopicSink struct {
 
 	// What follows is for transactions.
 	id      string // of transactions
+	began   bool   // a producer was set up before
 	pending []sent // in the transaction that is open
 }
 
@@ -73,7 +74,7 @@ func (p *producer) promise(r *kgo.Record, err error) {
 	if err != nil {
 		p.mu.Lock()
 		if p.err == nil {
-			p.err = fmt.Errorf("topic %s: %w", r.Topic, err)
+			p.err = err
 		}
 		p.mu.Unlock()
 	}
@@ -122,7 +123,7 @@ func NewTopicSink(o TopicSinkOptions) (*TopicSink, error) {
 
 // connect gives a client that sends.
 func (s *TopicSink) connect(more ...kgo.Opt) (*producer, error) {
-	opts, err := s.o.kgoOpts()
+	opts, err := s.o.kgoOpts(s.o.Note)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +165,16 @@ func (s *TopicSink) Write(b *pipeline.Batch) error {
 	for _, r := range records {
 		s.p.client.Produce(context.Background(), r, s.p.promise)
 	}
-	return s.p.failure()
+	return s.failure()
+}
+
+// failure gives the first error that a record met, explained.
+func (s *TopicSink) failure() error {
+	err := s.p.failure()
+	if err == nil {
+		return nil
+	}
+	return s.o.explain("topic "+cmp.Or(s.o.Topic, s.o.DeadLetters), err)
 }
 
 // records makes what is sent of b. All its bytes are in one piece of memory
@@ -250,9 +260,10 @@ func (s *TopicSink) Commit(ctx context.Context, commits []pipeline.Commit) (owne
 		return s.commitTransaction(ctx, commits)
 	}
 	if err := s.p.client.Flush(ctx); err != nil {
-		return false, cmp.Or(s.p.failure(), fmt.Errorf("topic %s: %w", cmp.Or(s.o.Topic, s.o.DeadLetters), err))
+		// The client goes on trying until its own patience ends.
+		return false, cmp.Or(s.failure(), fmt.Errorf("topic %s: %w: %w", cmp.Or(s.o.Topic, s.o.DeadLetters), err, pipeline.ErrTryAgain))
 	}
-	return false, s.p.failure()
+	return false, s.failure()
 }
 
 // Close gives up what was not committed.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"ctr/features"
 	"ctr/pipeline"
@@ -91,6 +92,9 @@ type Source struct {
 	ends    map[int32]int64 // UntilEnd: the offset to stop before
 	watch   watch
 	member  atomic.Pointer[member] // nil unless Run runs
+	// began says that records have come: what brokers refuse from then on they
+	// once allowed, and may again.
+	began atomic.Bool
 
 	mu   sync.Mutex
 	stop context.CancelFunc // ends Run
@@ -125,7 +129,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 	// What a transaction has not committed was never said: not to Reread either.
 	c.Consumer.IsolationLevel = sarama.ReadCommitted
 	s := &Source{o: o, owned: map[*pipeline.Assignment]bool{}}
-	s.watch.note = s.note
+	s.watch.o, s.watch.note = &s.o.Options, s.note
 	if s.control, err = o.connect(c); err != nil {
 		return nil, err
 	}
@@ -225,12 +229,12 @@ func (s *Source) note(text string) {
 
 // start gives where to read a partition from: what the group committed, or
 // the oldest or newest message. A commit outside of what the topic has is told.
-func (s *Source) start(partition int32, committed int64, first bool) (int64, error) {
-	oldest, err := s.control.GetOffset(s.o.Topic, partition, sarama.OffsetOldest)
+func (s *Source) start(ctx context.Context, partition int32, committed int64, first bool) (int64, error) {
+	oldest, err := s.offset(ctx, partition, sarama.OffsetOldest)
 	if err != nil {
 		return 0, fmt.Errorf("topic %s: partition %d: first offset: %w", s.o.Topic, partition, err)
 	}
-	newest, err := s.control.GetOffset(s.o.Topic, partition, sarama.OffsetNewest)
+	newest, err := s.offset(ctx, partition, sarama.OffsetNewest)
 	if err != nil {
 		return 0, fmt.Errorf("topic %s: partition %d: end offset: %w", s.o.Topic, partition, err)
 	}
@@ -251,11 +255,33 @@ func (s *Source) start(partition int32, committed int64, first bool) (int64, err
 	return committed, nil
 }
 
+// offset asks where a partition begins or ends, and again while that is refused
+// and ctx lasts.
+func (s *Source) offset(ctx context.Context, partition int32, which int64) (int64, error) {
+	for {
+		at, err := s.control.GetOffset(s.o.Topic, partition, which)
+		if err == nil || !s.refuse("topic "+s.o.Topic, err) {
+			return at, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, err
+		case <-time.After(retryWait):
+		}
+	}
+}
+
+// refuse takes note of a refusal that may end again, and reports whether err
+// is one: to be let in, as we once were, or to do what we were once allowed to.
+func (s *Source) refuse(where string, err error) bool {
+	return (s.began.Load() || s.o.Security.refusedRight(err) == "") && s.o.refuse(where, err, s.note)
+}
+
 // groupError explains a commit or look-up that the group's coordinator refused.
 func (s *Source) groupError(err error) error {
-	if errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
-		return features.WithHint(fmt.Errorf("group %s: %w", s.o.Group, err),
-			"--group names another one")
+	where := "group " + s.o.Group
+	if errors.Is(err, sarama.ErrGroupAuthorizationFailed) || errors.Is(err, kerr.GroupAuthorizationFailed) {
+		return features.WithHint(s.o.explain(where, err), "--group names another one, or ACLs of the cluster must allow this one")
 	}
-	return fmt.Errorf("group %s: %w", s.o.Group, err)
+	return s.o.explain(where, err)
 }

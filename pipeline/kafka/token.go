@@ -28,9 +28,21 @@ type tokens struct {
 // tokenPatience is the longest wait for a token endpoint.
 const tokenPatience = 10 * time.Second
 
+// tokenRest is how much of a token's life a new connection should have before
+// it. Clients say who they are again a second before a session ends, brokers
+// refuse to hear it sooner than a second after the last time, and the life may
+// begin with the second in which the token was made.
+const tokenRest = 3500 * time.Millisecond
+
+// renewAfter is the age at which a token is renewed: four fifths of its life,
+// or sooner where less than tokenRest would be left, but not before a third.
+func renewAfter(life time.Duration) time.Duration {
+	return max(min(life*4/5, life-tokenRest), life/3)
+}
+
 // token gives the token for a new connection, or for one whose session ends.
-// One of an endpoint is renewed after four fifths of its life; where that
-// fails, it serves to its end.
+// One of an endpoint is renewed after renewAfter; where that fails, it serves
+// to its end.
 func (s *Security) token(ctx context.Context) (Secret, error) {
 	if s.TokenFile != "" {
 		return s.fileToken()
@@ -49,7 +61,7 @@ func (s *Security) token(ctx context.Context) (Secret, error) {
 		}
 		return Secret{}, &authError{err}
 	}
-	t.token, t.renew, t.until = token, now.Add(life*4/5), now.Add(life)
+	t.token, t.renew, t.until = token, now.Add(renewAfter(life)), now.Add(life)
 	return token, nil
 }
 

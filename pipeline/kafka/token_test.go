@@ -73,6 +73,20 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 	}
 }
 
+func TestRenewAfter(t *testing.T) {
+	f := func(life, want time.Duration) {
+		t.Helper()
+		if got := renewAfter(life); got != want {
+			t.Errorf("%v: renewed after %v, want %v", life, got, want)
+		}
+	}
+	f(time.Hour, 48*time.Minute)
+	f(10*time.Second, 6500*time.Millisecond)
+	f(6*time.Second, 2500*time.Millisecond)
+	f(3*time.Second, time.Second)
+	f(0, 0)
+}
+
 func TestErrorsOfTokenEndpoints(t *testing.T) {
 	f := func(want string, h http.HandlerFunc) {
 		t.Helper()

@@ -67,16 +67,20 @@ func (s *TopicSink) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for pause := retryPause; ; pause = min(2*pause, time.Second) {
 		if _, _, err = p.client.ProducerID(ctx); err == nil {
-			s.p = p
+			s.p, s.began = p, true
 			return nil
+		}
+		if refused := s.o.refuse("transactions of "+s.id, err, s.o.Note); refused && !s.began {
+			p.client.Close()
+			return s.o.refusal("transactions of "+s.id, err)
 		}
 		select {
 		case <-ctx.Done():
 			p.client.Close()
-			return fmt.Errorf("transactions of %s: %w", s.id, err)
-		case <-time.After(retryPause):
+			return s.o.explain("transactions of "+s.id, err)
+		case <-time.After(pause):
 		}
 	}
 }
@@ -157,7 +161,15 @@ func (s *TopicSink) commitTransaction(ctx context.Context, commits []pipeline.Co
 			}
 			return false, err
 		}
-		if s.o.Note != nil {
+		if s.o.refuse("topic "+s.o.Topic, err, s.o.Note) {
+			if err := s.o.Security.refusals.patience(s.o.Patience); err != nil {
+				return false, err
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		} else if s.o.Note != nil {
 			s.o.Note(fmt.Sprintf("transaction: %v: sending its %d batches again", err, len(s.pending)))
 		}
 		if err := s.resend(context.WithoutCancel(ctx)); err != nil {
@@ -184,7 +196,7 @@ func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (d
 		return false, err
 	}
 	if err := s.p.failure(); err != nil {
-		return false, err
+		return false, fmt.Errorf("topic %s: %w", s.o.Topic, err)
 	}
 	failpoint.Point("flushed")
 	if err := s.addOffsets(ctx, commits); err != nil {
