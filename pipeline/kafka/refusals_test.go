@@ -104,7 +104,7 @@ func (m *moody) score(t *testing.T, in, out string, patience time.Duration) *sco
 type noteObserver func(string)
 
 func (noteObserver) Progress(pipeline.Stage, int64, int64, string) {}
-func (f noteObserver) Note(text string)                             { f(text) }
+func (f noteObserver) Note(text string)                            { f(text) }
 
 // say gives how many notes have a text in them.
 func (s *scoring) say(text string) (n int) {

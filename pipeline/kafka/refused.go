@@ -193,16 +193,17 @@ func (s *Security) refusedRight(err error) string {
 // any other time than brokers want one.
 func wrongTime(err error) bool { return codeOf(err) == kerr.IllegalSaslState.Code }
 
-// codeOf gives the code of a broker's answer that either client made an error
-// of, 0 where err is none.
+// codeOf gives the code of a broker's answer that says no, which either client
+// made an error of, and 0 for any other error.
 func codeOf(err error) int16 {
-	var one *kerr.Error
-	var other sarama.KError
-	switch {
-	case errors.As(err, &one):
-		return one.Code
-	case errors.As(err, &other):
-		return int16(other)
+	for _, no := range []*kerr.Error{
+		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
+		kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed,
+	} {
+		// sarama's error of a code with a message is no KError to errors.As.
+		if errors.Is(err, no) || errors.Is(err, sarama.KError(no.Code)) {
+			return no.Code
+		}
 	}
 	return 0
 }
