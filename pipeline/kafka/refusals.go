@@ -69,15 +69,15 @@ func (r *refusals) over() (took time.Duration, over bool) {
 }
 
 // now gives what is refused at present, nil where nothing is.
-func (r *refusals) now() (err error, since time.Time) { //nolint:revive // the time belongs to the error
+func (r *refusals) now() (since time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.err, r.since
+	return r.since, r.err
 }
 
 // patience gives an error once something has been refused for so long.
 func (r *refusals) patience(most time.Duration) error {
-	err, since := r.now()
+	since, err := r.now()
 	if err == nil || time.Since(since) < most {
 		return nil
 	}
@@ -109,7 +109,7 @@ func (o *Options) explain(where string, err error) error {
 	if why := o.refusal(where, err); why != nil {
 		return why
 	}
-	if why, _ := o.Security.refusals.now(); why != nil && !errors.Is(err, context.Canceled) {
+	if _, why := o.Security.refusals.now(); why != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", where, why)
 	}
 	return fmt.Errorf("%s: %w", where, err)

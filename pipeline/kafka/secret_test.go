@@ -49,7 +49,10 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	n := nest{s, s, s.Password, s.password, []Secret{s.password}, map[string]Secret{"x": s.Password}, s.ClientSecret}
 	options := Options{Security: s}
 	things := []any{
-		s, s.Password, s.password, &s.Password, s.tokens.token, &s.tokens, n, &n, []any{s, s.Password}, options, &options,
+		s, s.Password, s.password, &s.Password, s.tokens.token, &s.tokens,
+		n, &n,
+		[]any{s, s.Password},
+		options, &options,
 		SourceOptions{Options: options}, ProducerOptions{Options: options}, TopicSinkOptions{Options: options}, &Source{o: SourceOptions{Options: options}},
 		tokenProvider{s}, &tokenProvider{s}, map[Secret]int{s.Password: 1}, struct{ s *Secret }{&s.password}, fmt.Errorf("x: %v", s.Password),
 	}
@@ -69,7 +72,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			}
 		}
 		look("Sprint", thing, fmt.Sprint(thing)+fmt.Sprintln(thing))
-		look("Errorf", thing, fmt.Errorf("%v", thing).Error()) //nolint:errorlint // how it prints is the question
+		look("Errorf", thing, fmt.Errorf("%v", thing).Error())
 		if text, err := json.Marshal(thing); err == nil {
 			look("JSON", thing, string(text))
 		}
