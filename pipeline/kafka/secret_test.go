@@ -53,8 +53,15 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		n, &n,
 		[]any{s, s.Password},
 		options, &options,
-		SourceOptions{Options: options}, ProducerOptions{Options: options}, TopicSinkOptions{Options: options}, &Source{o: SourceOptions{Options: options}},
-		tokenProvider{s}, &tokenProvider{s}, map[Secret]int{s.Password: 1}, struct{ s *Secret }{&s.password}, fmt.Errorf("x: %v", s.Password),
+		SourceOptions{Options: options},
+		ProducerOptions{Options: options},
+		TopicSinkOptions{Options: options},
+		&Source{o: SourceOptions{Options: options}},
+		tokenProvider{s},
+		&tokenProvider{s},
+		map[Secret]int{s.Password: 1},
+		struct{ s *Secret }{&s.password},
+		fmt.Errorf("x: %v", s.Password),
 	}
 	look := func(how string, thing any, text string) {
 		t.Helper()
