@@ -50,7 +50,7 @@ func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) err
 	if err := o.checkTopic(); err != nil {
 		return err
 	}
-	if err := o.cluster.check(s.getenv); err != nil {
+	if err := o.cluster.check(s); err != nil {
 		return err
 	}
 	p := newProgress(s, false) // --quiet is for the lines of rows; see --stats-every
@@ -138,7 +138,7 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
 	schema := &a.Spec.Schema
-	o.hideID, o.hideLabel = options.Redacts(schema.Find(features.ID)), options.Redacts(schema.Find(features.Label))
+	o.hideID, o.hideLabel = options.Redacts(a, schema.Find(features.ID)), options.Redacts(a, schema.Find(features.Label))
 	keep := pipeline.HistoryOptions{Dir: o.stateDir}
 	if keep.Dir == "" {
 		keep.Dir = o.keepsState()

@@ -251,6 +251,8 @@ func (w *writer) commit(last bool) error {
 	case errors.Is(err, ErrNotOwner):
 		w.note(fmt.Sprintf("commit of %s: %v: its last rows will be scored again", commits[0].Assignment, err))
 		return nil
+	case errors.Is(err, ErrTryAgain) && !last:
+		return nil
 	case err != nil && !last:
 		w.note(fmt.Sprintf("commit: %v: will try again", err))
 		return nil

@@ -95,6 +95,9 @@ func (s *Source) Commit(ctx context.Context, commits []pipeline.Commit) error {
 	case gone(err):
 		return fmt.Errorf("%w (%v)", pipeline.ErrNotOwner, err) //nolint:errorlint // why is for reading: callers branch on ErrNotOwner alone
 	case err != nil:
+		if s.refuse("group "+s.o.Group, err) {
+			return fmt.Errorf("%w: %w", s.groupError(err), pipeline.ErrTryAgain)
+		}
 		return s.groupError(err)
 	}
 	return nil
@@ -156,19 +159,23 @@ func (s *Source) commit(b *sarama.Broker, commits []pipeline.Commit) error {
 // ask puts a question to the group's coordinator, and again to whoever it is
 // then, while that may help and ctx and patience last.
 func (s *Source) ask(ctx context.Context, question func(*sarama.Broker) error) error {
-	return s.patiently(ctx, func() error {
+	return s.patiently(ctx, "group "+s.o.Group, func() error {
 		b, err := s.control.Coordinator(s.o.Group)
-		if err != nil {
-			return err
+		if err == nil {
+			err = question(b)
 		}
-		if err = question(b); err == nil || !passing(err) {
-			return err
+		if err == nil {
+			s.o.Security.refusals.yes()
+			return nil
 		}
 		var code sarama.KError
-		if !errors.As(err, &code) {
+		refused := s.refuse("group "+s.o.Group, err)
+		if b != nil && (refused || passing(err) && !errors.As(err, &code)) {
 			_ = b.Close() // a broken connection: the next use opens another
 		}
-		_ = s.control.RefreshCoordinator(s.o.Group)
+		if refused || passing(err) {
+			_ = s.control.RefreshCoordinator(s.o.Group)
+		}
 		return err
 	})
 }
@@ -176,12 +183,13 @@ func (s *Source) ask(ctx context.Context, question func(*sarama.Broker) error) e
 // patiently tries until it is done or no further try will help, at most until
 // ctx ends or what answers is away for longer than the Source's patience. That
 // a transaction is about to commit is an answer: it ends by its own timeout.
-func (s *Source) patiently(ctx context.Context, try func() error) error {
+// What is refused is tried again as long; where says what was asked for.
+func (s *Source) patiently(ctx context.Context, where string, try func() error) error {
 	since := time.Now()
 	for {
 		err := try()
 		switch {
-		case err == nil || !passing(err):
+		case err == nil || !s.refuse(where, err) && !passing(err):
 			return err
 		case errors.Is(err, sarama.ErrUnstableOffsetCommit):
 			since = time.Now()

@@ -21,9 +21,10 @@ const defaultLimit = 1_048_588
 // largestLimit is the largest batch that we make: requests have limits too.
 const largestLimit = 64 << 20
 
-// batchPrefix is what the client counts to a batch that Kafka does not: the
-// length before it.
-const batchPrefix = 4
+// batchSlack is how much smaller than its topic takes a batch stays: the client
+// may make one a byte larger than it is told (franz-go 1.22.2, where it has put
+// two together), and all in it would be refused.
+const batchSlack = 64
 
 // maxMessageBytes is the name of the setting.
 const maxMessageBytes = "max.message.bytes"

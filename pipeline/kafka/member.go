@@ -55,7 +55,7 @@ type claim struct {
 // join makes the client that is a member of the group. first says that no
 // other was before it.
 func (s *Source) join(ctx context.Context, feed *pipeline.Feed, first bool) (*member, error) {
-	opts, err := s.o.kgoOpts()
+	opts, err := s.o.kgoOpts(s.note)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (m *member) take(ctx context.Context, client *kgo.Client, ids []int32) erro
 			Topic: s.o.Topic, Partition: p, Group: s.o.Group, Generation: generation, Member: name,
 			Committed: committed[p].Offset, Metadata: committed[p].Metadata,
 		}
-		err := s.patiently(ctx, func() (err error) {
+		err := s.patiently(ctx, "topic "+s.o.Topic, func() (err error) {
 			a.Start, err = s.start(p, a.Committed, m.first)
 			return err
 		})
@@ -241,7 +241,14 @@ func (m *member) poll(ctx context.Context) error {
 				return err
 			}
 		}
+		if len(work) > 0 {
+			m.source.began.Store(true)
+		}
 		m.skipEmpty()
+		m.source.o.Security.refusals.tellOver(m.source.note)
+		if err := m.source.o.Security.refusals.patience(m.source.o.Patience); err != nil {
+			return err
+		}
 		if err := m.source.watch.patience(m.source.o.Patience); err != nil {
 			return err
 		}
@@ -286,14 +293,15 @@ func (m *member) failed(fetches kgo.Fetches) error {
 		case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, context.Canceled), errors.Is(e.Err, kgo.ErrClientClosed):
 		case errors.As(e.Err, &group):
 			// The client joins again by itself, if that may help.
-			if hopeless(group.Err) {
+			if !m.source.refuse("group "+m.source.o.Group, group.Err) && hopeless(group.Err) {
 				return m.source.groupError(group.Err)
 			}
 		case errors.As(e.Err, &gone):
 			m.source.note(fmt.Sprintf("%s/%d: records up to offset %d were lost by the brokers; reading on from %d",
 				gone.Topic, gone.Partition, gone.ConsumedTo, gone.ResetTo))
+		case m.source.refuse("topic "+e.Topic, e.Err):
 		case hopeless(e.Err):
-			return fmt.Errorf("topic %s: partition %d: %w", e.Topic, e.Partition, e.Err)
+			return m.source.o.explain(fmt.Sprintf("topic %s: partition %d", e.Topic, e.Partition), e.Err)
 		default:
 			m.source.note(fmt.Sprintf("topic %s: partition %d: %v: trying again", e.Topic, e.Partition, e.Err))
 		}

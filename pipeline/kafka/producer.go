@@ -85,7 +85,7 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 	if p.limit, err = o.checkTopic(o.Topic); err != nil {
 		return nil, err
 	}
-	opts, err := o.kgoOpts()
+	opts, err := o.kgoOpts(o.Note)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 		kgo.WithHooks(&p.lost),
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(newPartitioner)),
 		kgo.ProducerBatchCompression(k),
-		kgo.ProducerBatchMaxBytes(int32(p.limit) + batchPrefix),
+		kgo.ProducerBatchMaxBytes(int32(max(512, p.limit-batchSlack))),
 		// Larger requests cost less a message; 5 ms is the longest they are waited for.
 		kgo.ProducerLinger(5*time.Millisecond),
 		kgo.MaxBufferedRecords(o.InFlight),

@@ -32,6 +32,7 @@ func (p *Producer) watch(o *ProducerOptions) {
 			ended = true
 		case <-tick.C:
 		}
+		o.Security.refusals.tellOver(note)
 		acked, waiting := p.acked.Load(), p.flying.Load()
 		quiet := time.Since(since)
 		switch {

@@ -95,6 +95,9 @@ type Source struct {
 	ends    map[int32]int64 // UntilEnd: the offset to stop before
 	watch   watch
 	member  atomic.Pointer[member] // nil unless Run runs
+	// began says that records have come: what brokers refuse from then on they
+	// once allowed, and may again.
+	began atomic.Bool
 
 	mu   sync.Mutex
 	stop context.CancelFunc // ends Run
@@ -129,7 +132,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 	// What a transaction has not committed was never said: not to Reread either.
 	c.Consumer.IsolationLevel = sarama.ReadCommitted
 	s := &Source{o: o, owned: map[*pipeline.Assignment]bool{}}
-	s.watch.note = s.note
+	s.watch.o, s.watch.note = &s.o.Options, s.note
 	if s.control, err = o.connect(c); err != nil {
 		return nil, err
 	}
@@ -255,16 +258,22 @@ func (s *Source) start(partition int32, committed int64, first bool) (int64, err
 	return committed, nil
 }
 
+// refuse takes note of a refusal that may end again, and reports whether err
+// is one: to be let in, as we once were, or to do what we were once allowed to.
+func (s *Source) refuse(where string, err error) bool {
+	return (s.began.Load() || s.o.Security.refusedRight(err) == "") && s.o.refuse(where, err, s.note)
+}
+
 // groupError explains a commit or look-up that the group's coordinator refused.
 func (s *Source) groupError(err error) error {
+	where := "group " + s.o.Group
 	if errors.Is(err, sarama.ErrFencedInstancedId) || errors.Is(err, kerr.FencedInstanceID) {
 		return features.WithHint(
-			fmt.Errorf("group %s: instance %s: another process has taken its place: %w", s.o.Group, s.o.InstanceID, err),
+			fmt.Errorf("%s: instance %s: another process has taken its place: %w", where, s.o.InstanceID, err),
 			"each member needs an --instance-id of its own")
 	}
-	if errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
-		return features.WithHint(fmt.Errorf("group %s: %w", s.o.Group, err),
-			"--group names another one")
+	if errors.Is(err, sarama.ErrGroupAuthorizationFailed) || errors.Is(err, kerr.GroupAuthorizationFailed) {
+		return features.WithHint(s.o.explain(where, err), "--group names another one, or ACLs of the cluster must allow this one")
 	}
-	return fmt.Errorf("group %s: %w", s.o.Group, err)
+	return s.o.explain(where, err)
 }

@@ -66,20 +66,23 @@ func (s *TopicSink) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for pause := retryPause; ; pause = min(2*pause, time.Second) {
 		if _, _, err = p.client.ProducerID(ctx); err == nil {
-			s.p = p
+			s.p, s.began = p, true
 			return nil
 		}
-		if denied(err) {
+		if refused := s.o.refuse("transactions of "+s.id, err, s.o.Note); refused && !s.began {
+			p.client.Close()
+			return s.o.refusal("transactions of "+s.id, err)
+		} else if !refused && denied(err) {
 			p.client.Close()
 			return fmt.Errorf("transactions of %s: %w", s.id, err)
 		}
 		select {
 		case <-ctx.Done():
 			p.client.Close()
-			return fmt.Errorf("transactions of %s: %w", s.id, err)
-		case <-time.After(retryPause):
+			return s.o.explain("transactions of "+s.id, err)
+		case <-time.After(pause):
 		}
 	}
 }
@@ -160,7 +163,15 @@ func (s *TopicSink) commitTransaction(ctx context.Context, commits []pipeline.Co
 			}
 			return false, err
 		}
-		if s.o.Note != nil {
+		if s.o.refuse("topic "+s.o.Topic, err, s.o.Note) {
+			if err := s.o.Security.refusals.patience(s.o.Patience); err != nil {
+				return false, err
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		} else if s.o.Note != nil {
 			s.o.Note(fmt.Sprintf("transaction: %v: sending its %d batches again", err, len(s.pending)))
 		}
 		if err := s.resend(context.WithoutCancel(ctx)); err != nil {
@@ -186,8 +197,8 @@ func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (d
 	if err := s.p.client.Flush(ctx); err != nil {
 		return false, err
 	}
-	if err := s.p.failure(); err != nil {
-		return false, err
+	if topic, err := s.p.failure(); err != nil {
+		return false, recordError(topic, err)
 	}
 	failpoint.Point("flushed")
 	if err := s.addOffsets(ctx, commits); err != nil {
@@ -259,12 +270,11 @@ func (s *TopicSink) addOffsets(ctx context.Context, commits []pipeline.Commit) e
 	}
 }
 
-// denied reports answers that another producer would get too: what may not be,
-// or is not taken as it is.
+// denied reports answers that another producer would get too: of what is not
+// taken as it is. What may not be (ACLs) is tried again for a while: see refuse.
 func denied(err error) bool {
 	for _, e := range []error{
-		kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed,
-		kerr.ClusterAuthorizationFailed, kerr.InvalidTransactionTimeout, kerr.OffsetMetadataTooLarge,
+		kerr.InvalidTransactionTimeout, kerr.OffsetMetadataTooLarge,
 		kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp,
 		kerr.PolicyViolation, kerr.UnsupportedCompressionType,
 	} {
