@@ -93,8 +93,8 @@ chaos-long: build/ctr-failpoints ## Kill 1,000, in seeded runs that can be resum
 	scripts/chaos/long.sh $<
 
 .PHONY: bench-stream
-bench-stream: build ## Measure the live half beside plain clients on an Apache Kafka; writes BENCHMARKS.md
-	scripts/bench/stream.sh
+bench-stream: build ## Measure the live half beside plain clients and Spark on an Apache Kafka (STREAM='--only latency,spark'); writes BENCHMARKS.md
+	scripts/bench/stream.sh $(STREAM)
 
 .PHONY: crosscheck
 crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)
