@@ -51,7 +51,15 @@ func BenchmarkScorerLatency(b *testing.B) {
 	defer cancel()
 	ctx, stop := m.start(b, ctx, command)
 	defer stop()
-	errs := together(func() error { return m.send(ctx) }, func() error { defer cancel(); return m.receive(ctx) })
+	errs := together(
+		func() error {
+			err := m.send(ctx)
+			if err != nil {
+				cancel()
+			}
+			return err
+		},
+		func() error { defer cancel(); return m.receive(ctx) })
 	if err := errors.Join(errs...); err != nil {
 		b.Fatal(err)
 	}

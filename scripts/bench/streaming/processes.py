@@ -16,6 +16,10 @@ LIMIT = 300  # seconds a run may take
 NODE = Path(os.environ.get("KRUN", "")) / "1"  # kafka.sh keeps the broker there
 
 
+class Failed(Exception):
+    """A run did not come to its end; the text says why."""
+
+
 def run(bench):
     rows, topic = TIMES * bench.rows, "processes"
     model = bench.train("processes-model", bench.sample())
@@ -41,21 +45,27 @@ def measured(bench, topic, model, rows, n, to=None):
     group = f"processes-{n}{'-topic' if to else ''}"
     outputs = [bench.folder / f"{group}-{i}.csv" for i in range(n)]
     before = broker_cpu()
-    more = ["--delivery", "exactly-once"] if to else []
-    started = [subprocess.Popen([*bench.scoring(topic, group, model, f"kafka:{to}" if to else o), *more],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for o in outputs]
+    more = ["--delivery", "exactly-once", "--create"] if to else []
+    with open(bench.folder / "score.log", "w") as log:
+        started = [subprocess.Popen([*bench.scoring(topic, group, model, f"kafka:{to}" if to else o), *more],
+                                    stdout=subprocess.DEVNULL, stderr=log) for o in outputs]
     written = (lambda: size(logs(to))) if to else (lambda: size(outputs))
-    begin, end, costs = watch(started, written)
+    try:
+        begin, end, costs = watch(started, written)
+    except Failed as why:
+        raise SystemExit(f"{name}: {why}\n{(bench.folder / 'score.log').read_text()[-2000:]}") from None
     out = written()
     if not to:
         # At least once may repeat where a partition moves, and must not lose.
-        got = sum(lines(o) for o in outputs) - n
+        outputs = [o for o in outputs if o.exists()]
+        got = sum(lines(o) - 1 for o in outputs)
         if got < rows:
             raise SystemExit(f"{name}: {got} rows, want {rows}")
         if got > rows:
             name += f", {got - rows:,} repeated"
         for o in outputs:
             o.unlink()
+    say(f"{rows / (end - begin) / 1e3:,.0f} k rows/s")
     return name, {"rate": rows / (end - begin), "cpu": sum(c.ru_utime + c.ru_stime for c in costs), "broker": broker_cpu() - before,
                   "peak": max(c.ru_maxrss for c in costs) * 1024, "out": out}
 
@@ -79,15 +89,15 @@ def watch(started, written):
                     running.pop(pid).returncode = code = os.waitstatus_to_exitcode(status)
                     costs.append(cost)
                     if code:
-                        raise SystemExit(f"ctr score: exit {code}")
+                        raise Failed(f"exit {code}")
             if now - began > LIMIT:
-                raise SystemExit(f"ctr score: not done after {LIMIT} s")
+                raise Failed(f"not done after {LIMIT} s")
     finally:
         for p in running.values():
             p.send_signal(signal.SIGKILL)
             p.wait()
     if begin is None or end <= begin:
-        raise SystemExit("ctr score: has written nothing, or all at once")
+        raise Failed("has written nothing, or all at once")
     return begin, end, costs
 
 
