@@ -98,8 +98,8 @@ soak: build ## An hour at 20,000 rows/s: does memory or lag grow? (SOAKMINUTES, 
 	scripts/soak/soak.sh "$(CURDIR)/ctr"
 
 .PHONY: bench-stream
-bench-stream: build ## Measure the live half beside plain clients on an Apache Kafka; writes BENCHMARKS.md
-	scripts/bench/stream.sh
+bench-stream: build ## Measure the live half beside plain clients and Spark on an Apache Kafka (STREAM='--only latency,spark'); writes BENCHMARKS.md
+	scripts/bench/stream.sh $(STREAM)
 
 .PHONY: crosscheck
 crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)

@@ -55,7 +55,9 @@ var secretKeys = map[string]string{
 }
 
 // check takes the secrets from the environment and reports the first fault.
-func (o *clusterOptions) check(getenv func(string) string) error {
+// Secrets that go over the wire in clear are warned of, even quietly.
+func (o *clusterOptions) check(io *stdio) error {
+	getenv := io.getenv
 	s := o.security
 	if s == nil { // of ctr demo, which has a broker of its own
 		return nil
@@ -63,14 +65,17 @@ func (o *clusterOptions) check(getenv func(string) string) error {
 	switch s.Mechanism {
 	case "":
 	case kafka.OAuthBearer:
-		s.ClientSecret = kafka.Secret(getenv(clientSecretVariable))
+		s.ClientSecret = kafka.NewSecret(getenv(clientSecretVariable))
 	default:
 		if s.PasswordFile == "" {
-			s.Password = kafka.Secret(getenv(passwordVariable))
+			s.Password = kafka.NewSecret(getenv(passwordVariable))
 		}
 	}
 	err := s.Check()
 	if err == nil {
+		if s.InClear() {
+			io.warn(s.Mechanism + " without TLS: the secret goes over the network in clear; --tls protects it")
+		}
 		return nil
 	}
 	e := usagef("%v", err)

@@ -25,6 +25,7 @@ type inspection struct {
 	Settings  map[string]any   `json:"settings"`
 	Schema    string           `json:"schema"`
 	Fields    []fieldView      `json:"fields"`
+	Redacted  []string         `json:"redacted,omitempty"` // columns whose values are not in the model
 	History   *historyView     `json:"history,omitempty"`
 	Data      json.RawMessage  `json:"data,omitempty"`
 	Train     *metrics.Metrics `json:"train,omitempty"`
@@ -105,7 +106,7 @@ func runInspect(path string) (*inspection, error) {
 	}
 	r := &inspection{
 		Model: path, Bytes: info.Size(), Hash: a.Hash, Algo: a.Model.Algo(), Version: a.Version,
-		Threshold: a.Threshold, Schema: a.Spec.Schema.Name, History: historyOf(a), Data: a.Data, Train: a.Train, Test: a.Test,
+		Threshold: a.Threshold, Schema: a.Spec.Schema.Name, Redacted: a.Spec.Redacted, History: historyOf(a), Data: a.Data, Train: a.Train, Test: a.Test,
 	}
 	if r.Settings, err = setOptions(a.Options); err != nil {
 		return nil, err
@@ -155,6 +156,9 @@ func printInspect(s *stdio, r *inspection) {
 	if d := r.data; d != nil {
 		t.add("data", dataText(d))
 		t.add("split", splitText(d))
+	}
+	if len(r.Redacted) > 0 {
+		t.add("redacted", strings.Join(r.Redacted, ", "))
 	}
 	if h := r.History; h != nil {
 		t.add("history", fmt.Sprintf("%s of %s, room for %s; up to hour %s", count(h.Keys, "key"), count(int(h.Rows), "row"), thousands(h.Room), h.Newest))

@@ -43,6 +43,15 @@ func (s *stdio) say(text string, fields ...any) {
 	fmt.Fprintln(s.err, text)
 }
 
+// warn writes one line that says what is dangerous.
+func (s *stdio) warn(text string) {
+	if log := s.logger(); log != nil {
+		log.Warn(text)
+		return
+	}
+	fmt.Fprintln(s.err, "ctr: warning: "+text)
+}
+
 // reportJSON is report where standard error is JSON.
 func reportJSON(log *slog.Logger, err error) {
 	var fields []any

@@ -107,7 +107,7 @@ func runReplay(ctx context.Context, o replayOptions, s *stdio, c *common) (*repl
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := o.cluster.check(s.getenv); err != nil {
+	if err := o.cluster.check(s); err != nil {
 		return nil, err
 	}
 	p := newProgress(s, c.quiet)

@@ -35,6 +35,8 @@ type scoredTopic struct {
 	F1        *float64        `json:"f1,omitempty"`
 	LogLoss   *float64        `json:"log_loss,omitempty"`
 	Committed []committedView `json:"committed"`
+	// Partitions are as in /status, of the whole run.
+	Partitions []serve.Partition `json:"partitions"`
 }
 
 type committedView struct {
@@ -48,7 +50,7 @@ func runScoreTopic(ctx context.Context, o scoreOptions, s *stdio, c *common) err
 	if err := o.checkTopic(); err != nil {
 		return err
 	}
-	if err := o.cluster.check(s.getenv); err != nil {
+	if err := o.cluster.check(s); err != nil {
 		return err
 	}
 	p := newProgress(s, false) // --quiet is for the lines of rows; see --stats-every
@@ -90,11 +92,15 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 		defer context.AfterFunc(ctx, server.Drain)()
 		p.Note("health and status at http://" + server.Addr())
 	}
-	src, err := kafka.NewSource(kafka.SourceOptions{
+	options := kafka.SourceOptions{
 		Options: o.cluster.options(), Topic: o.topic, Group: o.group,
 		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
 		SessionTimeout: o.session, InstanceID: o.instance,
-	})
+	}
+	if server != nil {
+		options.Joined = server.Joined
+	}
+	src, err := kafka.NewSource(options)
 	if err != nil {
 		return sum, err
 	}
@@ -132,7 +138,7 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 		return nil, nil, fmt.Errorf("%s: %w", o.model, err)
 	}
 	schema := &a.Spec.Schema
-	o.hideID, o.hideLabel = options.Redacts(schema.Find(features.ID)), options.Redacts(schema.Find(features.Label))
+	o.hideID, o.hideLabel = options.Redacts(a, schema.Find(features.ID)), options.Redacts(a, schema.Find(features.Label))
 	keep := pipeline.HistoryOptions{Dir: o.stateDir}
 	if keep.Dir == "" {
 		keep.Dir = o.keepsState()
@@ -253,6 +259,7 @@ func (o *scoreOptions) scored(sum *pipeline.Summary) scoredTopic {
 	r := scoredTopic{
 		Rows: sum.Rows, Bad: sum.Bad, Seconds: sum.Seconds, Topic: o.topic, Output: strings.Join(o.outputs, ","),
 		Labelled: sum.Running.Labelled, Committed: []committedView{},
+		Partitions: serve.Partitions(sum.Partitions),
 	}
 	if sum.Running.Rows > 0 {
 		r.Mean = &sum.Running.MeanPrediction

@@ -85,7 +85,7 @@ func runTopics(cc *cli.Context, o *topicsOptions, s *stdio, c *common) error {
 			return usagef("topics %s: --%s: no flag of it", verb, name)
 		}
 	}
-	if err := o.cluster.check(s.getenv); err != nil {
+	if err := o.cluster.check(s); err != nil {
 		return err
 	}
 	cluster := o.cluster.options()

@@ -31,6 +31,7 @@ func trainFlags(o *pipeline.TrainOptions) []cli.Flag {
 			wholeFlag(&o.AutoCross, 1, "auto-cross", "find and cross the `K` pairs of columns, or fewer, that help most"),
 			wholeFlag(&o.MinCount, 0, "min-count", "a value needs `N` training rows to count as known (default 1)"),
 			rangeFlag(&o.Bits, 1, features.MaxBits, "bits", "hash values into 2^`N` codes instead of keeping dictionaries (ftrl always does; default 22)"),
+			listFlag(&o.Redact, "redact", "keep the values of these `COLUMNS` out of the model, and out of what is said of rows, now and whenever the model is used: they, and crosses with them, are hashed, into 2^20 codes or 2^N of --bits; numbers too, as categories"),
 			rangeFlag(&o.Bins, 2, features.MaxBins, "bins", "`N` bins for a column of numbers (by default one for 500 rows, 16 to 64)"),
 			listFlag(&o.History, "history", "add how often and when rows with the same `KEYS` came before: columns, joined by + where it takes several, such as device_id,device_ip+device_model; or auto"),
 			rangeFlag(&o.HistoryBits, features.MinHistoryBits, features.MaxHistoryBits, "history-bits", "remember 2^`N` keys of history; 20 by default"),

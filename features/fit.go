@@ -48,7 +48,7 @@ func (c *Collector) Fit(ctx context.Context, o FitOptions) (*Fitted, error) {
 	if f.nTrain+f.nTest == 0 {
 		return nil, ErrNoRows
 	}
-	spec := &Spec{Schema: *c.plan.Schema, Fields: slices.Clone(c.plan.Fields), Bits: c.plan.Bits, HistoryBits: c.plan.HistoryBits}
+	spec := &Spec{Schema: *c.plan.Schema, Fields: slices.Clone(c.plan.Fields), Bits: c.plan.Bits, HistoryBits: c.plan.HistoryBits, Redacted: c.plan.Redacted}
 	out := &Fitted{Spec: spec, Holdout: holdout}
 	if f.last < math.MaxUint64 {
 		out.SampleLast = f.last

@@ -132,6 +132,7 @@ func drawOptions(t *rapid.T) PlanOptions {
 		Values:   rapid.Bool().Draw(t, "values"),
 		Crosses:  [][]string{{"a", "b"}, {"c", "hour_time"}, {"b", "n", "c"}},
 		Caps:     rapid.SampledFrom([][]string{nil, {"c"}, {"a", "n"}}).Draw(t, "caps"),
+		Redact:   rapid.SampledFrom([][]string{nil, nil, {"a"}, {"c", "n", "y"}}).Draw(t, "redact"),
 	}
 	if rapid.Bool().Draw(t, "parts") {
 		o.Include = []string{"month", "a", "dayofweek", "n", "c", "day", "t", "hour_time"}

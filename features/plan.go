@@ -31,6 +31,13 @@ type PlanOptions struct {
 	MinCount int
 	// Bits, where not 0, hashes all categories into 2^Bits codes.
 	Bits int
+	// Redact are columns whose values must not get into the Spec: fields made
+	// of them, numbers and crosses too, are hashed, into 2^Bits codes or, where
+	// Bits is 0, 2^DefaultRedactBits.
+	Redact []string
+	// Unhashed has columns of Redact taken as others are: for a Plan whose Spec
+	// is not kept.
+	Unhashed bool
 	// Bins is the largest number of bins of a number, 2 … MaxBins; 0 means
 	// one for 500 training rows, from 16 to 64. (On 7,000 of Criteo's rows
 	// logistic regression loses .002 of log loss with 64 bins.)
@@ -56,8 +63,10 @@ type Plan struct {
 	Fields []Field // not fitted: no dictionaries, bounds or caps
 	Bits   int
 	Bins   int // 0 = by the number of rows
-	// HistoryBits is the Spec's.
+	// HistoryBits and Redacted are the Spec's.
 	HistoryBits int
+	Redacted    []string
+	unhashed    bool   // PlanOptions.Unhashed
 	caps        []bool // by field
 }
 
@@ -73,6 +82,9 @@ func NewPlan(s *Schema, layout Layout, o PlanOptions) (*Plan, error) {
 		return nil, fmt.Errorf("%s", strings.Join(faults, "; "))
 	}
 	p := &Plan{Schema: s, Bits: o.Bits, Bins: o.Bins}
+	if err := p.redact(o); err != nil {
+		return nil, err
+	}
 	usable := usableColumns(s, layout)
 	names := o.Include
 	if len(names) == 0 {
@@ -124,7 +136,7 @@ func NewPlan(s *Schema, layout Layout, o PlanOptions) (*Plan, error) {
 		return nil, err
 	}
 	for _, f := range p.Fields {
-		p.caps = append(p.caps, len(f.From) == 1 && f.Part == Whole && f.Past == NoPast && slices.Contains(o.Caps, f.Name))
+		p.caps = append(p.caps, len(f.From) == 1 && f.Part == Whole && f.Past == NoPast && slices.Contains(o.Caps, f.Name) && !p.hidden(f.From))
 	}
 	return p, nil
 }
@@ -207,7 +219,7 @@ func (p *Plan) plain(name string, o PlanOptions) Field {
 	if i := p.Schema.part(name); i > 0 {
 		f.From, f.Part = []string{p.Schema.Find(Time)}, timeParts[i]
 	}
-	if p.Schema.Kind(name) == Number {
+	if p.Schema.Kind(name) == Number && !p.hidden(f.From) {
 		f.Type, f.Values = Num, o.Values
 		return f
 	}
@@ -223,7 +235,11 @@ func (p *Plan) cross(names []string, o PlanOptions) Field {
 }
 
 func (p *Plan) category(f *Field, o PlanOptions) {
-	if p.Bits > 0 {
+	hidden := p.hidden(f.From)
+	if hidden && p.Bits == 0 {
+		p.Bits = DefaultRedactBits
+	}
+	if hidden || o.Bits > 0 {
 		f.Type, f.Seed = Hash, Murmur3([]byte(f.Name), 0)
 		return
 	}
@@ -246,5 +262,5 @@ func (p *Plan) Spec() (s *Spec, ok bool) {
 			return nil, false
 		}
 	}
-	return &Spec{Schema: *p.Schema, Fields: slices.Clone(p.Fields), Bits: p.Bits}, true
+	return &Spec{Schema: *p.Schema, Fields: slices.Clone(p.Fields), Bits: p.Bits, Redacted: p.Redacted}, true
 }

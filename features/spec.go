@@ -76,6 +76,9 @@ type Spec struct {
 	// HistoryBits is the size of a State's table, 2^HistoryBits keys; 0 where
 	// there are no history fields.
 	HistoryBits int `json:"history_bits,omitempty"`
+	// Redacted are columns whose values are not in the model, and must not be
+	// shown by what uses it. The fields that are made of them are hashed.
+	Redacted []string `json:"redacted,omitempty"`
 }
 
 // Size gives the number of codes of field f: codes are 0 … Size-1. For a

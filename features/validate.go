@@ -28,7 +28,7 @@ func (s *Spec) Validate() error {
 			fault("field %d: name %q: want one of its own", i, f.Name)
 		}
 		names[f.Name] = true
-		for _, what := range f.faults(s) {
+		for _, what := range append(f.faults(s), f.redactFaults(s)...) {
 			fault("field %s: %s", f.Name, what)
 		}
 	}

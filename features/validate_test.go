@@ -62,6 +62,12 @@ func TestValidate(t *testing.T) {
 	f("field n: number of several columns", func(s *Spec) { s.Fields[2].From, s.Fields[2].Cap = []string{"n", "a"}, nil })
 	f(`field a: type "float": want dict, hash or num`, func(s *Spec) { s.Fields[0].Type = "float" })
 	f("day: want a part of the time column", func(s *Spec) { s.Schema.Columns = s.Schema.Columns[2:] })
+	f("field a: of a redacted column: want it hashed, without a cap", func(s *Spec) { s.Redacted = []string{"a"} })
+	f("field n: of a redacted column", func(s *Spec) { s.Redacted = []string{"y", "n"} })
+	f("field a: of a redacted column", func(s *Spec) {
+		limit := 3.
+		s.Redacted, s.Fields[0].Type, s.Fields[0].Cap = []string{"a"}, Hash, &limit
+	})
 	past := func(change func(f *Field)) func(s *Spec) {
 		return func(s *Spec) {
 			s.HistoryBits = 10

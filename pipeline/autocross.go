@@ -84,7 +84,7 @@ func (o *TrainOptions) searchTable(ctx context.Context, obs Observer) (*features
 	if s.Split != "none" {
 		s.keep = int64(math.Ceil(searchRows / (1 - o.fraction())))
 	}
-	s.Bits, s.MinCount, s.History = 0, 0, nil // columns are compared as they are
+	s.Bits, s.MinCount, s.History, s.unhashed = 0, 0, nil, true // columns are compared as they are
 	caps, err := s.applyPreset()
 	if err != nil {
 		return nil, err

@@ -176,8 +176,9 @@ type Commit struct {
 // commit on.
 var ErrNotOwner = errors.New("the partition belongs to another member of the group now")
 
-// ErrTryAgain is wrapped by the error of a Sink's Commit that has committed
-// nothing, and lost nothing: the next one covers the same rows and more.
+// ErrTryAgain is wrapped by the error of a Sink's or Source's Commit that has
+// committed nothing, and lost nothing: the next one covers the same rows and
+// more. Why has been told.
 var ErrTryAgain = errors.New("will try again")
 
 // Source reads the records of a topic as one member of a group.
@@ -189,7 +190,8 @@ type Source interface {
 	Run(ctx context.Context, feed *Feed) error
 	// Commit stores offsets for the group. It is called from one goroutine
 	// at a time, also while Run waits in Revoked. It returns ErrNotOwner, or
-	// an error that wraps it, where the group refuses them.
+	// an error that wraps it, where the group refuses them, and may give
+	// ErrTryAgain.
 	Commit(ctx context.Context, commits []Commit) error
 }
 

@@ -162,9 +162,10 @@ type scoring struct {
 // run scores all rows; emit is called for each block, in order, after its
 // lines are written.
 func (s *scoring) run(ctx context.Context, in *Input, sources []source, obs Observer, emit func(*job) error) error {
-	schema := s.art.Spec.Schema
+	schema, input := s.art.Spec.Schema, *in
+	input.Redact = slices.Concat(in.Redact, s.art.Spec.Redacted)
 	r := &rowReader{
-		in: in, sources: sources, schema: &schema, obs: obs, layout: s.bind,
+		in: &input, sources: sources, schema: &schema, obs: obs, layout: s.bind,
 		worker: func() func(*job) {
 			rs := newRowScorer(s.art.Model, s.art.Spec)
 			return func(j *job) { s.score(j, rs) }

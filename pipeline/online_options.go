@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ctr/features"
 	"ctr/models"
@@ -121,6 +123,13 @@ func (o *TrainOptions) openWarm() error {
 		}
 		return &OptionError{Faults: []string{fmt.Sprintf("weight %s: the model was trained %s", o.Weight, w)}}
 	}
+	for _, name := range o.Redact {
+		if !a.Spec.Redacts(name) {
+			return &OptionError{Faults: []string{fmt.Sprintf("redact %s: the model redacts %s: want the same columns or none, since its features stay as they are",
+				name, cmp.Or(strings.Join(a.Spec.Redacted, ", "), "none"))}}
+		}
+	}
+	o.Redact = a.Spec.Redacted
 	was := &a.Options
 	if o.Model.Alpha == nil {
 		o.Model.Alpha = was.Alpha

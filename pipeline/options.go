@@ -28,6 +28,9 @@ type Input struct {
 	Comma byte
 	// MaxBad is how many bad rows are passed over before it is an error.
 	MaxBad int
+	// Redact are columns whose values are left out of errors and notes. A model
+	// that is trained has them hashed, and says so to whatever uses it.
+	Redact []string
 	// Since and Until, where not "", keep rows with Since <= time < Until,
 	// in either form of the hour.
 	Since, Until string
@@ -112,6 +115,10 @@ type TrainOptions struct {
 	Out string
 	// Model has the settings of the algorithm.
 	Model models.Options
+
+	// unhashed has redacted columns read as others, for a look at the rows that
+	// no model is made of.
+	unhashed bool
 
 	warmed  *models.Artifact // of WarmStart
 	scratch *features.Scratch

@@ -73,7 +73,7 @@ func (o *TrainOptions) planOptions(caps []string) features.PlanOptions {
 	return features.PlanOptions{
 		Include: o.Include, Exclude: o.Exclude, Crosses: o.Crosses, Pairs: o.CrossPairs, MinCount: o.MinCount,
 		Bits: o.Bits, Bins: o.Bins, Values: o.NumbersAsValues, Caps: caps,
-		HistoryBits: o.HistoryBits,
+		HistoryBits: o.HistoryBits, Redact: o.Redact, Unhashed: o.unhashed,
 	}
 }
 

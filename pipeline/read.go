@@ -167,7 +167,7 @@ func (r *rowReader) run(ctx context.Context) error {
 func (r *rowReader) take(j *job, tooMany *atomic.Bool) {
 	r.nBad += len(j.bad)
 	if r.bad == nil && len(j.bad) > 0 {
-		r.bad = j.bad[0]
+		r.bad = r.in.hide(j.bad[0])
 	}
 	if r.nBad > r.in.MaxBad {
 		tooMany.Store(true)
@@ -285,6 +285,20 @@ func (r *rowReader) noRows(name string, window bool) error {
 		return fmt.Errorf("%s: no good rows: %d bad ones; the first: %w", name, r.nBad, r.bad)
 	}
 	return fmt.Errorf("%s: no rows", name)
+}
+
+// redacts reports whether the values of a column are left out of what is said.
+func redacts(columns []string, column string) bool {
+	return slices.Contains(columns, features.AllColumns) || column != "" && slices.Contains(columns, column)
+}
+
+// hide takes the value out of a bad row's error, where it must not be shown.
+func (in *Input) hide(err error) error {
+	var re *features.RowError
+	if errors.As(err, &re) && redacts(in.Redact, re.Column) {
+		re.Value = nil
+	}
+	return err
 }
 
 // fail notes a bad row of j, with its place.

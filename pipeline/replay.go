@@ -101,8 +101,9 @@ type ReplaySummary struct {
 	Stopped bool
 }
 
-// closePatience is how long Replay waits for answers once it has sent all.
-const closePatience = 30 * time.Second
+// closePatience is how long the answers to what was sent are waited for after a
+// stop. Without one they are waited for as long as the producer does.
+var closePatience = 30 * time.Second
 
 // Replay sends the rows of files to a topic as a live stream, every row, bad
 // ones included, but no header. It closes p. When ctx ends it stops sending,
@@ -111,14 +112,13 @@ func Replay(ctx context.Context, o ReplayOptions, p Producer, obs Observer) (Rep
 	started := time.Now()
 	r := &replay{o: o, p: p, obs: obs}
 	err := r.run(ctx)
-	// The messages under way are worth waiting for, even when ctx has ended.
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil
+	}
+	last, cancel := answers(ctx)
 	defer cancel()
 	if closeErr := p.Close(last); err == nil {
 		err = closeErr
-	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		err = nil
 	}
 	sum := ReplaySummary{
 		Read: r.read, Sent: r.sent, Acknowledged: p.Acknowledged(), Failed: p.Failed(),
@@ -128,6 +128,21 @@ func Replay(ctx context.Context, o ReplayOptions, p Producer, obs Observer) (Rep
 		err = fmt.Errorf("%d of %d rows were not taken by the topic", sum.Failed, sum.Sent)
 	}
 	return sum, err
+}
+
+// errNoAnswer ends the wait for answers after a stop.
+var errNoAnswer = errors.New("the brokers do not answer")
+
+// answers gives the context of the wait for answers: the messages under way
+// are worth it, even when ctx has ended.
+func answers(ctx context.Context) (context.Context, context.CancelFunc) {
+	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	unwatch := context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(closePatience, func() { cancel(errNoAnswer) })
+		<-last.Done()
+		late.Stop()
+	})
+	return last, func() { unwatch(); cancel(nil) }
 }
 
 // replay is one call of Replay.

@@ -104,15 +104,15 @@ func ReplayDeadLetters(ctx context.Context, read DeadLetterReader, topic string,
 		sum.Sent++
 		return nil
 	})
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err, sum.Stopped = nil, true
+	}
+	last, cancel := answers(ctx)
 	defer cancel()
 	for _, p := range producers {
 		err = errors.Join(err, p.Close(last))
 		sum.Acknowledged += p.Acknowledged()
 		sum.Failed += p.Failed()
-	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		err, sum.Stopped = nil, true
 	}
 	sum.Seconds = time.Since(started).Seconds()
 	if err == nil && sum.Failed > 0 {

@@ -152,3 +152,60 @@ func TestReplayErrors(t *testing.T) {
 		path+`: column "nobody", the key: want one of id, click, hour`)
 	f(func(_ *ReplayOptions, p *memoryProducer) { p.failAt = 1 }, "topic gone")
 }
+
+// awayProducer takes messages that are never answered; Close waits for its
+// context, as a Producer does whose cluster is away.
+type awayProducer struct{ memoryProducer }
+
+func (p *awayProducer) Acknowledged() int64 { return 0 }
+
+func (p *awayProducer) Close(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(10 * time.Second):
+		return errors.New("the cluster stays away")
+	}
+}
+
+// Rows that were sent and not acknowledged are an error, stopped or not. A stop
+// waits for them for a while; otherwise they are waited for as long as the
+// producer does.
+func TestReplayTellsOfRowsWithoutAnAnswer(t *testing.T) {
+	old := closePatience
+	closePatience = 100 * time.Millisecond
+	defer func() { closePatience = old }()
+	o := ReplayOptions{Rate: 1000, Loop: true}
+	o.Files = []string{hours(t, "14102100", "14102101")}
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	began := time.Now()
+	sum, err := Replay(ctx, o, &awayProducer{}, nil)
+	if err == nil || !sum.Stopped || sum.Sent == 0 || sum.Acknowledged != 0 {
+		t.Errorf("stopped: %+v, %v: want an error", sum, err)
+	}
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("stopped: took %v", d)
+	}
+	dead := DeadLetterReader(func(ctx context.Context, each func(*DeadLetter) error) error {
+		if err := each(&DeadLetter{Topic: "a", Value: []byte("x")}); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	ctx, stop = context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	sum, err = ReplayDeadLetters(ctx, dead, "", func(string) (HeaderProducer, error) { return &awayHeaders{}, nil })
+	if err == nil || !sum.Stopped || sum.Sent != 1 {
+		t.Errorf("dead letters, stopped: %+v, %v: want an error", sum, err)
+	}
+	o.Loop, o.Limit = false, 1
+	if sum, err = Replay(t.Context(), o, &awayProducer{}, nil); err == nil || err.Error() != "the cluster stays away" {
+		t.Errorf("%+v, %v: want the producer's own error", sum, err)
+	}
+}
+
+type awayHeaders struct{ awayProducer }
+
+func (p *awayHeaders) SendWith(key, value []byte, _ []Header) error { return p.Send(key, value) }

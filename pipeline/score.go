@@ -139,7 +139,10 @@ type Summary struct {
 	// Committed has the last offset committed of each partition that was
 	// read, by topic and partition.
 	Committed []Position
-	Running   metrics.Summary
+	// Partitions says how each partition that was read stood when it was last
+	// here, by topic and partition; Rows and RowsPerSecond are of all of Score.
+	Partitions []PartitionStats
+	Running    metrics.Summary
 }
 
 // Score reads records from src, scores them and writes them to sink, until

@@ -24,13 +24,14 @@ type ScorerOptions struct {
 	// Threshold, where not nil, replaces the model's.
 	Threshold *float64
 	// Redact are columns whose values are left out of the reasons why records
-	// are bad; features.AllColumns stands for all.
+	// are bad, beside those that the model redacts; features.AllColumns stands
+	// for all.
 	Redact []string
 }
 
-// Redacts reports whether values of a column are left out.
-func (o *ScorerOptions) Redacts(column string) bool {
-	return slices.Contains(o.Redact, features.AllColumns) || column != "" && slices.Contains(o.Redact, column)
+// Redacts reports whether values of a column are left out when a model scores.
+func (o *ScorerOptions) Redacts(a *models.Artifact, column string) bool {
+	return redacts(o.Redact, column) || a.Spec.Redacts(column)
 }
 
 // ModelScorers gives what ScoreOptions.Scorers wants for a model: Scorers that
@@ -47,7 +48,7 @@ func ModelScorers(a *models.Artifact, o ScorerOptions) (func() (Scorer, error), 
 func newModelScorer(a *models.Artifact, o ScorerOptions) (*modelScorer, error) {
 	s := &modelScorer{
 		model: a.Model, threshold: a.Threshold, comma: o.Comma, sniff: o.Comma == 0,
-		schema: a.Spec.Schema.Name, redacts: o.Redacts,
+		schema: a.Spec.Schema.Name, redacts: func(column string) bool { return o.Redacts(a, column) },
 	}
 	for _, name := range o.Redact {
 		known := func(c features.Column) bool { return c.Name == name }

@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +33,7 @@ type writer struct {
 	owned     []*owned // the assignments at hand, in the order they came
 	claims    bool     // some of them have not been committed yet
 	committed map[partition]Position
+	left      map[partition]PartitionStats // of the assignments that have gone
 
 	began, lastStats time.Time
 	lastRows         int64
@@ -59,7 +62,7 @@ func newWriter(ctx context.Context, o ScoreOptions, f *Feed, src Source, sink Si
 	now := time.Now()
 	return &writer{
 		o: o, feed: f, src: src, sink: sink, obs: obs, stop: stop,
-		ctx: context.WithoutCancel(ctx), committed: map[partition]Position{},
+		ctx: context.WithoutCancel(ctx), committed: map[partition]Position{}, left: map[partition]PartitionStats{},
 		began: now, lastStats: now,
 	}
 }
@@ -184,11 +187,32 @@ func (w *writer) release(a *Assignment) error {
 			}
 		}
 	}
-	w.owned = slices.DeleteFunc(w.owned, func(o *owned) bool { return o.Assignment == a })
+	w.owned = slices.DeleteFunc(w.owned, func(o *owned) bool {
+		if o.Assignment == a {
+			w.leave(o)
+		}
+		return o.Assignment == a
+	})
 	if t, ok := w.sink.(Settler); ok {
 		err = errors.Join(err, t.Released(a, settled))
 	}
 	return err
+}
+
+// leave keeps how an assignment stands, for the summary.
+func (w *writer) leave(o *owned) {
+	at := partition{o.Topic, o.Partition}
+	now := o.stats()
+	now.Rows += w.left[at].Rows
+	w.left[at] = now
+}
+
+// stats says how an assignment stands; RowsPerSecond is left to the caller.
+func (o *owned) stats() PartitionStats {
+	return PartitionStats{
+		Topic: o.Topic, Partition: o.Partition, Rows: o.rows,
+		Next: o.next, Committed: o.committed, Lag: max(0, o.highWater-o.next),
+	}
 }
 
 // commit makes what was written durable and stores the offsets. Where
@@ -226,6 +250,8 @@ func (w *writer) commit(last bool) error {
 	switch {
 	case errors.Is(err, ErrNotOwner):
 		w.note(fmt.Sprintf("commit of %s: %v: its last rows will be scored again", commits[0].Assignment, err))
+		return nil
+	case errors.Is(err, ErrTryAgain) && !last:
 		return nil
 	case err != nil && !last:
 		w.note(fmt.Sprintf("commit: %v: will try again", err))
@@ -277,11 +303,8 @@ func (w *writer) report() {
 	dt := max(now.Sub(w.lastStats).Seconds(), 1e-9)
 	s.RowsPerSecond = float64(w.rows-w.lastRows) / dt
 	for _, o := range w.owned {
-		p := PartitionStats{
-			Topic: o.Topic, Partition: o.Partition, Rows: o.rows,
-			RowsPerSecond: float64(o.rows-o.lastRows) / dt,
-			Next:          o.next, Committed: o.committed, Lag: max(0, o.highWater-o.next),
-		}
+		p := o.stats()
+		p.RowsPerSecond = float64(o.rows-o.lastRows) / dt
 		o.lastRows = o.rows
 		s.Lag += p.Lag
 		s.Partitions = append(s.Partitions, p)
@@ -299,10 +322,19 @@ func (w *writer) summary() Summary {
 		s.Committed = append(s.Committed, p)
 	}
 	slices.SortFunc(s.Committed, func(a, b Position) int {
-		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
-			return c
-		}
-		return int(a.Partition - b.Partition)
+		return byPlace(partition{a.Topic, a.Partition}, partition{b.Topic, b.Partition})
 	})
+	for _, o := range w.owned {
+		w.leave(o)
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(w.left), byPlace) {
+		p := w.left[at]
+		p.RowsPerSecond = float64(p.Rows) / max(s.Seconds, 1e-9)
+		s.Partitions = append(s.Partitions, p)
+	}
 	return s
+}
+
+func byPlace(a, b partition) int {
+	return cmp.Or(strings.Compare(a.topic, b.topic), cmp.Compare(a.id, b.id))
 }

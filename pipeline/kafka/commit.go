@@ -95,6 +95,9 @@ func (s *Source) Commit(ctx context.Context, commits []pipeline.Commit) error {
 	case gone(err):
 		return fmt.Errorf("%w (%v)", pipeline.ErrNotOwner, err) //nolint:errorlint // why is for reading: callers branch on ErrNotOwner alone
 	case err != nil:
+		if s.refuse("group "+s.o.Group, err) {
+			return fmt.Errorf("%w: %w", s.groupError(err), pipeline.ErrTryAgain)
+		}
 		return s.groupError(err)
 	}
 	return nil
@@ -154,27 +157,50 @@ func (s *Source) commit(b *sarama.Broker, commits []pipeline.Commit) error {
 }
 
 // ask puts a question to the group's coordinator, and again to whoever it is
-// then, while that may help and ctx lasts.
+// then, while that may help and ctx and patience last.
 func (s *Source) ask(ctx context.Context, question func(*sarama.Broker) error) error {
-	for {
+	return s.patiently(ctx, "group "+s.o.Group, func() error {
 		b, err := s.control.Coordinator(s.o.Group)
 		if err == nil {
-			if err = question(b); err == nil || !passing(err) {
-				return err
-			}
-			var code sarama.KError
-			if !errors.As(err, &code) {
-				_ = b.Close() // a broken connection: the next use opens another
-			}
-		} else if !passing(err) {
+			err = question(b)
+		}
+		if err == nil {
+			s.o.Security.refusals.yes()
+			return nil
+		}
+		var code sarama.KError
+		refused := s.refuse("group "+s.o.Group, err)
+		if b != nil && (refused || passing(err) && !errors.As(err, &code)) {
+			_ = b.Close() // a broken connection: the next use opens another
+		}
+		if refused || passing(err) {
+			_ = s.control.RefreshCoordinator(s.o.Group)
+		}
+		return err
+	})
+}
+
+// patiently tries until it is done or no further try will help, at most until
+// ctx ends or what answers is away for longer than the Source's patience. That
+// a transaction is about to commit is an answer: it ends by its own timeout.
+// What is refused is tried again as long; where says what was asked for.
+func (s *Source) patiently(ctx context.Context, where string, try func() error) error {
+	since := time.Now()
+	for {
+		err := try()
+		switch {
+		case err == nil || !s.refuse(where, err) && !passing(err):
 			return err
+		case errors.Is(err, sarama.ErrUnstableOffsetCommit):
+			since = time.Now()
+		case time.Since(since) >= s.o.Patience:
+			return fmt.Errorf("no answer for %v: %w", time.Since(since).Round(time.Second), err)
 		}
 		select {
 		case <-ctx.Done():
 			return err
 		case <-time.After(retryWait):
 		}
-		_ = s.control.RefreshCoordinator(s.o.Group)
 	}
 }
 
@@ -193,7 +219,9 @@ func passing(err error) bool {
 	case sarama.ErrNotCoordinatorForConsumer, sarama.ErrConsumerCoordinatorNotAvailable,
 		sarama.ErrOffsetsLoadInProgress, sarama.ErrRequestTimedOut,
 		sarama.ErrUnstableOffsetCommit, sarama.ErrNetworkException,
-		sarama.ErrRebalanceInProgress, sarama.ErrIllegalGeneration:
+		sarama.ErrRebalanceInProgress, sarama.ErrIllegalGeneration,
+		sarama.ErrLeaderNotAvailable, sarama.ErrNotLeaderForPartition, sarama.ErrBrokerNotAvailable,
+		sarama.ErrReplicaNotAvailable, sarama.ErrKafkaStorageError, sarama.ErrOffsetNotAvailable, sarama.ErrFencedLeaderEpoch:
 		return true
 	}
 	return false

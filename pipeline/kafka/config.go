@@ -46,6 +46,9 @@ func (o Options) withDefaults() Options {
 	if o.DialTimeout == 0 {
 		o.DialTimeout = 3 * time.Second
 	}
+	if o.Security == nil {
+		o.Security = &Security{}
+	}
 	return o
 }
 

@@ -30,7 +30,7 @@ func DeadLetters(o Options, topic string) pipeline.DeadLetterReader {
 		if len(left) == 0 {
 			return nil
 		}
-		opts, err := o.kgoOpts()
+		opts, err := o.kgoOpts(nil)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,9 @@ package kafka
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,13 +21,8 @@ func (s *Source) lookAround() error {
 	if err != nil || !s.o.UntilEnd {
 		return err
 	}
-	s.ends = make(map[int32]int64, len(ids))
-	for _, p := range ids {
-		if s.ends[p], err = s.control.GetOffset(s.o.Topic, p, sarama.OffsetNewest); err != nil {
-			return fmt.Errorf("topic %s: partition %d: end offset: %w", s.o.Topic, p, err)
-		}
-	}
-	return nil
+	s.ends, err = endOffsets(s.control, s.o.Topic, ids)
+	return err
 }
 
 // bound gives a claim its end. A partition that came after the ends were
@@ -38,30 +35,49 @@ func (m *member) bound(c *claim) {
 }
 
 // atEnd reports whether all claims have come to their ends. A member without
-// partitions waits for some: those of others come to it one rebalance after
-// it has joined.
-func (m *member) atEnd() bool {
+// partitions is there when the group is: until then one of another member's
+// may come to it.
+func (m *member) atEnd(ctx context.Context) (bool, error) {
 	if m.source.ends == nil {
-		return false
+		return false, nil
 	}
-	_, generation := m.client.GroupMetadata()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if generation != m.generation {
-		m.generation, m.changed = generation, time.Now()
+	if claims := m.list(); len(claims) > 0 {
+		return !slices.ContainsFunc(claims, func(c *claim) bool { return !c.done() }), nil
 	}
-	for _, c := range m.claims {
-		if !c.done() {
-			return false
-		}
+	if _, generation := m.client.GroupMetadata(); generation < 0 || time.Since(m.asked) < askEvery {
+		return false, nil
 	}
-	return len(m.claims) > 0 || generation >= 0 && time.Since(m.changed) > idleEnd
+	m.asked = time.Now()
+	return m.source.groupAtEnd(ctx)
 }
 
-// idleEnd is how long a member that has no partitions waits for one, once it
-// has joined or the group has begun another generation: a group waits with
-// either for members that have died, as long as the session timeout.
-const idleEnd = 5 * time.Second
+// askEvery is how often a member without partitions asks how far the group is.
+const askEvery = 500 * time.Millisecond
+
+// groupAtEnd reports whether the group has committed all partitions up to their
+// ends, or nothing is there before them.
+func (s *Source) groupAtEnd(ctx context.Context) (bool, error) {
+	at, err := s.committed(ctx, slices.Collect(maps.Keys(s.ends)), false)
+	if err != nil && ctx.Err() == nil {
+		return false, err
+	}
+	if err != nil {
+		return false, nil //nolint:nilerr // stopped while it was asked: no failure
+	}
+	for p, end := range s.ends {
+		next := at[p].Offset
+		if next < 0 {
+			if next, err = s.control.GetOffset(s.o.Topic, p, sarama.OffsetOldest); err != nil {
+				s.note(fmt.Sprintf("topic %s: partition %d: first offset: %v", s.o.Topic, p, err))
+				return false, nil //nolint:nilerr // the next look may know
+			}
+		}
+		if next < end && !s.nothingBefore(&pipeline.Assignment{Topic: s.o.Topic, Partition: p}, next, end) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
 
 // done reports whether nothing before the end is left to come.
 func (c *claim) done() bool { return c.bounded && c.next.Load() >= c.end }

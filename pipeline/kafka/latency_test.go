@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -77,11 +78,7 @@ func benchLatency(b *testing.B, rate int, lasting time.Duration) {
 		func() error {
 			// Not before the group has formed.
 			time.Sleep(time.Second)
-			began := time.Now()
-			for i := range d.want {
-				if due := began.Add(time.Duration(i) * time.Second / time.Duration(rate)); time.Until(due) > 200*time.Microsecond {
-					time.Sleep(time.Until(due))
-				}
+			for range paced(d.want, rate) {
 				if err := p.Send(nil, fmt.Appendf(nil, "%d,0,0.5", time.Now().UnixNano())); err != nil {
 					return err
 				}
@@ -91,9 +88,29 @@ func benchLatency(b *testing.B, rate int, lasting time.Duration) {
 	if err := errors.Join(errs...); err != nil {
 		b.Fatal(err)
 	}
-	slices.Sort(d.got)
+	reportQuantiles(b, d.got)
+}
+
+// paced gives the numbers below n, rate a second.
+func paced(n, rate int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		began := time.Now()
+		for i := range n {
+			if due := began.Add(time.Duration(i) * time.Second / time.Duration(rate)); time.Until(due) > 200*time.Microsecond {
+				time.Sleep(time.Until(due))
+			}
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+func reportQuantiles(b *testing.B, got []time.Duration) {
+	b.Helper()
+	slices.Sort(got)
 	for _, q := range []float64{50, 99, 99.9} {
-		b.ReportMetric(float64(d.got[min(int(float64(len(d.got))*q/100), len(d.got)-1)].Microseconds())/1000, fmt.Sprintf("p%v-ms", q))
+		b.ReportMetric(float64(got[min(int(float64(len(got))*q/100), len(got)-1)].Microseconds())/1000, fmt.Sprintf("p%v-ms", q))
 	}
 	b.ReportMetric(0, "ns/op")
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // What a topic takes is measured in batches of records: one that is larger
-// than its max.message.bytes is refused whole, and neither of our clients
-// would divide it. So the setting is asked for, and no batch made larger.
+// than its max.message.bytes is refused whole, and the client would not divide
+// it. So the setting is asked for, and no batch made larger.
 
 // defaultLimit is max.message.bytes where it is not known: Kafka's default.
 const defaultLimit = 1_048_588
@@ -21,10 +21,10 @@ const defaultLimit = 1_048_588
 // largestLimit is the largest batch that we make: requests have limits too.
 const largestLimit = 64 << 20
 
-// batchOverhead is what a batch of one record takes at most more than sarama's
-// measure of the record: 61 bytes of the batch and at least 11 of the record,
-// which sarama takes for 36.
-const batchOverhead = 36
+// batchSlack is how much smaller than its topic takes a batch stays: the client
+// may make one a byte larger than it is told (franz-go 1.22.2, where it has put
+// two together), and all in it would be refused.
+const batchSlack = 64
 
 // maxMessageBytes is the name of the setting.
 const maxMessageBytes = "max.message.bytes"
@@ -60,17 +60,4 @@ func recordError(topic string, err error) error {
 		return features.WithHint(err, "the topic's "+maxMessageBytes+" says how large a batch it takes; once that is larger, scoring goes on where it stopped")
 	}
 	return err
-}
-
-// unwelcome reports errors of a record that it would meet again by any producer.
-func unwelcome(err error) bool {
-	for _, e := range []error{
-		kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp,
-		kerr.PolicyViolation, kerr.TopicAuthorizationFailed, kerr.UnsupportedCompressionType,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }

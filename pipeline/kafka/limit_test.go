@@ -69,10 +69,10 @@ func TestMessageTooLarge(t *testing.T) {
 		}
 	}
 	// A batch with one record in it takes 61 bytes, and the record 11, the value apart.
-	f("1048588", 1048588-72, true)
+	f("1048588", 1048588-72-68, true)
 	f("1048588", 1048588-71, false)
 	f("1048588", 5<<20, false)
-	f("50000", 50000-72-2, true)
+	f("50000", 50000-72-68, true)
 	f("50000", 60_000, false)
 	f("8000000", 5<<20, true)
 }

@@ -40,10 +40,13 @@ func TestScoreTopic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(sum.Committed) != 3 {
+	if len(sum.Committed) != 3 || len(sum.Partitions) != 3 {
 		t.Fatalf("committed %v, want 3 partitions", sum.Committed)
 	}
 	for _, p := range sum.Committed {
+		if s := sum.Partitions[p.Partition]; s.Partition != p.Partition || s.Next != p.Offset || s.Committed != p.Offset || s.Lag != 0 || s.Rows != p.Offset {
+			t.Errorf("partition %+v, want %d rows, all committed", s, p.Offset)
+		}
 		if p.Offset != ends[p.Partition] || p.Metadata != pipeline.OutputName(r.output) {
 			t.Errorf("committed %+v, want offset %d and %s", p, ends[p.Partition], pipeline.OutputName(r.output))
 		}
@@ -193,8 +196,11 @@ func TestRebalance(t *testing.T) {
 
 // unread gives the partitions that the group of the topic's name has not
 // committed to the end.
-func unread(t *testing.T, c kafka.Options, topic string) []int32 {
-	src, err := kafka.NewSource(kafka.SourceOptions{Options: c, Topic: topic, Group: topic})
+func unread(t *testing.T, c kafka.Options, topic string) []int32 { return behind(t, c, topic, topic) }
+
+// behind gives the partitions that a group has not committed to the end.
+func behind(t *testing.T, c kafka.Options, topic, group string) []int32 {
+	src, err := kafka.NewSource(kafka.SourceOptions{Options: c, Topic: topic, Group: group})
 	if err != nil {
 		t.Error(err)
 		return nil

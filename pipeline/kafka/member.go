@@ -32,11 +32,10 @@ type member struct {
 	calls sync.RWMutex
 	left  bool
 
-	mu      sync.Mutex
-	claims  map[int32]*claim
-	changed time.Time // when claims or the generation last changed
-	// generation is the group's when the poller last looked.
-	generation int32
+	mu     sync.Mutex
+	claims map[int32]*claim
+
+	asked time.Time // when the poller last asked how far the group is
 }
 
 // claim is a partition for as long as this member has it.
@@ -56,11 +55,11 @@ type claim struct {
 // join makes the client that is a member of the group. first says that no
 // other was before it.
 func (s *Source) join(ctx context.Context, feed *pipeline.Feed, first bool) (*member, error) {
-	opts, err := s.o.kgoOpts()
+	opts, err := s.o.kgoOpts(s.note)
 	if err != nil {
 		return nil, err
 	}
-	m := &member{source: s, feed: feed, first: first, claims: map[int32]*claim{}, changed: time.Now()}
+	m := &member{source: s, feed: feed, first: first, claims: map[int32]*claim{}}
 	m.calls.Lock() // no callback before all is in its place
 	defer m.calls.Unlock()
 	m.ctx, m.cancel = context.WithCancel(ctx)
@@ -108,8 +107,12 @@ func (m *member) assigned(ctx context.Context, client *kgo.Client, added map[str
 	if m.left {
 		return
 	}
-	if err := m.take(ctx, client, added[m.source.o.Topic]); err != nil && m.ctx.Err() == nil {
+	err := m.take(ctx, client, added[m.source.o.Topic])
+	switch {
+	case err != nil && m.ctx.Err() == nil:
 		m.source.end(err)
+	case err == nil && m.source.o.Joined != nil:
+		m.source.o.Joined()
 	}
 }
 
@@ -130,14 +133,18 @@ func (m *member) take(ctx context.Context, client *kgo.Client, ids []int32) erro
 			Topic: s.o.Topic, Partition: p, Group: s.o.Group, Generation: generation, Member: name,
 			Committed: committed[p].Offset, Metadata: committed[p].Metadata,
 		}
-		if a.Start, err = s.start(p, a.Committed, m.first); err != nil {
+		err := s.patiently(ctx, "topic "+s.o.Topic, func() (err error) {
+			a.Start, err = s.start(p, a.Committed, m.first)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		c := &claim{a: a}
 		c.next.Store(a.Start)
 		m.bound(c)
 		m.mu.Lock()
-		m.claims[p], m.changed = c, time.Now()
+		m.claims[p] = c
 		m.mu.Unlock()
 		s.own(a)
 		if err := m.feed.Assigned(a); err != nil {
@@ -174,7 +181,6 @@ func (m *member) revoked(partitions map[string][]int32, lost bool) {
 		m.mu.Lock()
 		c := m.claims[p]
 		delete(m.claims, p)
-		m.changed = time.Now()
 		m.mu.Unlock()
 		if c != nil {
 			m.release(c, lost)
@@ -214,8 +220,8 @@ type taken struct {
 func (m *member) poll(ctx context.Context) error {
 	var work []taken
 	for ctx.Err() == nil {
-		if m.atEnd() {
-			return nil
+		if end, err := m.atEnd(ctx); end || err != nil {
+			return err
 		}
 		if m.renamed() {
 			return errForgotten
@@ -235,7 +241,14 @@ func (m *member) poll(ctx context.Context) error {
 				return err
 			}
 		}
+		if len(work) > 0 {
+			m.source.began.Store(true)
+		}
 		m.skipEmpty()
+		m.source.o.Security.refusals.tellOver(m.source.note)
+		if err := m.source.o.Security.refusals.patience(m.source.o.Patience); err != nil {
+			return err
+		}
 		if err := m.source.watch.patience(m.source.o.Patience); err != nil {
 			return err
 		}
@@ -280,14 +293,15 @@ func (m *member) failed(fetches kgo.Fetches) error {
 		case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, context.Canceled), errors.Is(e.Err, kgo.ErrClientClosed):
 		case errors.As(e.Err, &group):
 			// The client joins again by itself, if that may help.
-			if hopeless(group.Err) {
+			if !m.source.refuse("group "+m.source.o.Group, group.Err) && hopeless(group.Err) {
 				return m.source.groupError(group.Err)
 			}
 		case errors.As(e.Err, &gone):
 			m.source.note(fmt.Sprintf("%s/%d: records up to offset %d were lost by the brokers; reading on from %d",
 				gone.Topic, gone.Partition, gone.ConsumedTo, gone.ResetTo))
+		case m.source.refuse("topic "+e.Topic, e.Err):
 		case hopeless(e.Err):
-			return fmt.Errorf("topic %s: partition %d: %w", e.Topic, e.Partition, e.Err)
+			return m.source.o.explain(fmt.Sprintf("topic %s: partition %d", e.Topic, e.Partition), e.Err)
 		default:
 			m.source.note(fmt.Sprintf("topic %s: partition %d: %v: trying again", e.Topic, e.Partition, e.Err))
 		}

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -23,9 +22,8 @@ func TestKeysLieWhereFranzPutsThem(t *testing.T) {
 		}
 		n := 1 + r.Int32N(200)
 		want := theirs.Partition(&kgo.Record{Key: key}, int(n))
-		replayed, err := ours.Partition(&sarama.ProducerMessage{Key: &bytesEncoder{key}}, n)
-		if err != nil || int(replayed) != want {
-			t.Fatalf("seed %d: key %x of %d partitions: %d, %v: want %d", seed, key, n, replayed, err, want)
+		if replayed := ours(&kgo.Record{Key: key}, int(n)); replayed != want {
+			t.Fatalf("seed %d: key %x of %d partitions: %d: want %d", seed, key, n, replayed, want)
 		}
 		if scored := partitionOf(&kgo.Record{Key: key, Partition: r.Int32()}, int(n)); scored != want {
 			t.Fatalf("seed %d: key %x of %d partitions: scored %d, want %d", seed, key, n, scored, want)

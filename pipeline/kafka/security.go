@@ -32,18 +32,6 @@ const (
 // Mechanisms gives the values of Security.Mechanism, in the order of the help.
 func Mechanisms() []string { return []string{Plain, ScramSHA256, ScramSHA512, OAuthBearer} }
 
-// Secret is a text that is not printed, whatever prints it.
-type Secret string
-
-// String hides the secret.
-func (Secret) String() string { return "(hidden)" }
-
-// GoString hides the secret.
-func (Secret) GoString() string { return "(hidden)" }
-
-// MarshalText hides the secret, in JSON too.
-func (Secret) MarshalText() ([]byte, error) { return []byte("(hidden)"), nil }
-
 // Security says how connections to brokers are protected and as whom they are
 // made. The zero value is plain text without a name. It must not be changed or
 // copied once it is in use; all clients share it, and with it one token.
@@ -82,11 +70,18 @@ type Security struct {
 	password Secret
 	err      error
 	tokens   tokens
+	refusals refusals
 }
 
 // tls reports whether connections are protected.
 func (s *Security) tls() bool {
 	return s.TLS || s.CAFile != "" || s.CertFile != "" || s.KeyFile != "" || s.ServerName != ""
+}
+
+// InClear reports whether brokers are sent a password or token over connections
+// that are not protected. SCRAM proves that it knows the password and sends none.
+func (s *Security) InClear() bool {
+	return !s.tls() && (s.Mechanism == Plain || s.Mechanism == OAuthBearer)
 }
 
 // Check reports the first fault of s without opening a file.
@@ -108,7 +103,7 @@ func (s *Security) Check() error {
 		return nil
 	case s.User == "":
 		return features.WithHint(fmt.Errorf("%s: no user: want one", s.Mechanism), "--sasl-user names the user")
-	case s.Password == "" && s.PasswordFile == "":
+	case s.Password.none() && s.PasswordFile == "":
 		return features.WithHint(fmt.Errorf("%s: user %s: no password: want one", s.Mechanism, s.User), "CTR_SASL_PASSWORD has the password, or --sasl-password-file names a file with it")
 	}
 	return nil
@@ -124,7 +119,7 @@ func (s *Security) checkOAuth() error {
 		return errors.New("OAUTHBEARER: a token's file and an endpoint: want one of them")
 	case s.TokenURL == "":
 		return nil
-	case s.ClientID == "" || s.ClientSecret == "":
+	case s.ClientID == "" || s.ClientSecret.none():
 		return features.WithHint(errors.New("OAUTHBEARER: token endpoint: want the client's id and secret"), "--oauth-client-id and CTR_OAUTH_CLIENT_SECRET")
 	}
 	return checkTokenURL(s.TokenURL)
@@ -143,7 +138,7 @@ func (s *Security) load() error {
 				s.err = fmt.Errorf("password file: %w", s.err)
 				return
 			}
-			if s.password = Secret(strings.TrimRight(string(text), "\r\n")); s.password == "" {
+			if s.password = NewSecret(strings.TrimRight(string(text), "\r\n")); s.password.none() {
 				s.err = fmt.Errorf("password file %s: empty: want a password", s.PasswordFile)
 				return
 			}
@@ -192,15 +187,15 @@ func (s *Security) certificate() (*tls.Certificate, error) {
 func (s *Security) mechanism() sasl.Mechanism {
 	switch s.Mechanism {
 	case Plain:
-		return plain.Auth{User: s.User, Pass: string(s.password)}.AsMechanism()
+		return plain.Auth{User: s.User, Pass: s.password.reveal()}.AsMechanism()
 	case ScramSHA256:
-		return scram.Auth{User: s.User, Pass: string(s.password)}.AsSha256Mechanism()
+		return scram.Auth{User: s.User, Pass: s.password.reveal()}.AsSha256Mechanism()
 	case ScramSHA512:
-		return scram.Auth{User: s.User, Pass: string(s.password)}.AsSha512Mechanism()
+		return scram.Auth{User: s.User, Pass: s.password.reveal()}.AsSha512Mechanism()
 	case OAuthBearer:
 		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
 			t, err := s.token(ctx)
-			return oauth.Auth{Token: string(t)}, err
+			return oauth.Auth{Token: t.reveal()}, err
 		})
 	}
 	return nil
@@ -228,24 +223,23 @@ func (s *Security) saramaConfig(c *sarama.Config) error {
 	case OAuthBearer:
 		n.TokenProvider = tokenProvider{s}
 	default:
-		n.User, n.Password = s.User, string(s.password)
+		n.User, n.Password = s.User, s.password.reveal()
 		n.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{mechanism: s.mechanism()} }
 	}
 	return nil
 }
 
-// kgoOpts gives what all clients of franz-go share.
-func (o *Options) kgoOpts() ([]kgo.Opt, error) {
+// kgoOpts gives what all clients of franz-go share. Note, which may be nil, is
+// told when brokers begin to refuse us.
+func (o *Options) kgoOpts(note func(string)) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
+		kgo.WithHooks(door{o, note}),
 		kgo.SeedBrokers(o.Brokers...),
 		kgo.ClientID(o.ClientID),
 		kgo.DialTimeout(o.DialTimeout),
 		kgo.DisableClientMetrics(),
 	}
 	s := o.Security
-	if s == nil {
-		return opts, nil
-	}
 	if err := s.load(); err != nil {
 		return nil, err
 	}
@@ -297,5 +291,5 @@ type tokenProvider struct{ s *Security }
 // Token gives the present token.
 func (p tokenProvider) Token() (*sarama.AccessToken, error) {
 	t, err := p.s.token(context.Background())
-	return &sarama.AccessToken{Token: string(t)}, err
+	return &sarama.AccessToken{Token: t.reveal()}, err
 }

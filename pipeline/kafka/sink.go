@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"ctr/features"
@@ -59,6 +60,7 @@ type TopicSink struct {
 
 	// What follows is for transactions.
 	id      string // of transactions
+	began   bool   // a producer was set up before
 	pending []sent // in the transaction that is open
 }
 
@@ -74,22 +76,23 @@ type producer struct {
 	begun  bool // a transaction
 	mu     sync.Mutex
 	err    error
+	topic  string // of the record that err is of
 }
 
 func (p *producer) promise(r *kgo.Record, err error) {
 	if err != nil {
 		p.mu.Lock()
 		if p.err == nil {
-			p.err = recordError(r.Topic, err)
+			p.err, p.topic = err, r.Topic
 		}
 		p.mu.Unlock()
 	}
 }
 
-func (p *producer) failure() error {
+func (p *producer) failure() (topic string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.err
+	return p.topic, p.err
 }
 
 // TopicOutput is how outputs and dead letters name a topic: "kafka:TOPIC".
@@ -121,9 +124,9 @@ func NewTopicSink(o TopicSinkOptions) (*TopicSink, error) {
 		if err != nil {
 			return nil, err
 		}
-		limits[topic] = int32(limit)
+		limits[topic] = int32(max(512, limit-batchSlack))
 	}
-	s := &TopicSink{o: o, codec: codecs[k].franz, limits: limits}
+	s := &TopicSink{o: o, codec: k, limits: limits}
 	if o.ExactlyOnce != nil {
 		s.id = transactionalID(o.ExactlyOnce)
 		return s, s.restart(context.Background())
@@ -134,7 +137,7 @@ func NewTopicSink(o TopicSinkOptions) (*TopicSink, error) {
 
 // connect gives a client that sends.
 func (s *TopicSink) connect(more ...kgo.Opt) (*producer, error) {
-	opts, err := s.o.kgoOpts()
+	opts, err := s.o.kgoOpts(s.o.Note)
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +147,12 @@ func (s *TopicSink) connect(more ...kgo.Opt) (*producer, error) {
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return s.limits[topic] }),
 		kgo.ProducerLinger(time.Millisecond),
 		kgo.MaxBufferedRecords(50_000),
-		kgo.RecordDeliveryTimeout(s.o.Patience),
 	)
+	// The client counts from a record's timestamp: what a transaction sends
+	// again would be too late for ever. There the commit's time is the bound.
+	if s.o.ExactlyOnce == nil {
+		opts = append(opts, kgo.RecordDeliveryTimeout(s.o.Patience))
+	}
 	client, err := kgo.NewClient(append(opts, more...)...)
 	if err != nil {
 		return nil, err
@@ -177,7 +184,19 @@ func (s *TopicSink) Write(b *pipeline.Batch) error {
 	for _, r := range records {
 		s.p.client.Produce(context.Background(), r, s.p.promise)
 	}
-	return s.p.failure()
+	return s.failure()
+}
+
+// failure gives the first error that a record met, explained.
+func (s *TopicSink) failure() error {
+	topic, err := s.p.failure()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, kerr.MessageTooLarge):
+		return recordError(topic, err)
+	}
+	return s.o.explain("topic "+topic, err)
 }
 
 // records makes what is sent of b. All its bytes are in one piece of memory
@@ -263,9 +282,10 @@ func (s *TopicSink) Commit(ctx context.Context, commits []pipeline.Commit) (owne
 		return s.commitTransaction(ctx, commits)
 	}
 	if err := s.p.client.Flush(ctx); err != nil {
-		return false, cmp.Or(s.p.failure(), fmt.Errorf("topic %s: %w", cmp.Or(s.o.Topic, s.o.DeadLetters), err))
+		// The client goes on trying until its own patience ends.
+		return false, cmp.Or(s.failure(), fmt.Errorf("topic %s: %w: %w", cmp.Or(s.o.Topic, s.o.DeadLetters), err, pipeline.ErrTryAgain))
 	}
-	return false, s.p.failure()
+	return false, s.failure()
 }
 
 // Close gives up what was not committed.

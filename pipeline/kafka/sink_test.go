@@ -77,18 +77,19 @@ type toTopic struct {
 	every             time.Duration
 	session, patience time.Duration
 	scorers           func() (pipeline.Scorer, error)
+	note              func(string)
 }
 
 func (r toTopic) score(ctx context.Context) (sum pipeline.Summary, err error) {
 	src, err := kafka.NewSource(kafka.SourceOptions{
-		Options: r.cluster, Topic: r.topic, Group: r.group, UntilEnd: !r.forever, SessionTimeout: r.session,
+		Options: r.cluster, Topic: r.topic, Group: r.group, UntilEnd: !r.forever, SessionTimeout: r.session, Note: r.note,
 	})
 	if err != nil {
 		return sum, err
 	}
 	defer src.Close()
 	o := kafka.TopicSinkOptions{
-		Options: r.cluster, Topic: r.out, DeadLetters: r.dead, Patience: r.patience, Compression: r.compression,
+		Options: r.cluster, Topic: r.out, DeadLetters: r.dead, Patience: r.patience, Compression: r.compression, Note: r.note,
 		Text: pipeline.PredictionText{Model: "abc", JSON: true},
 	}
 	if r.once {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"ctr/features"
 	"ctr/pipeline"
@@ -54,6 +55,9 @@ type SourceOptions struct {
 	// Patience is how long a cluster that was there may be unreachable before
 	// Run gives up. The default is 1 minute.
 	Patience time.Duration
+	// Joined, where not nil, is called whenever the group has given this member
+	// its partitions, of which there may be none, and they have been taken up.
+	Joined func()
 	// Note, where not nil, is told of what a person should know: records
 	// that are gone, connections lost. It may be called from several
 	// goroutines at a time.
@@ -91,6 +95,9 @@ type Source struct {
 	ends    map[int32]int64 // UntilEnd: the offset to stop before
 	watch   watch
 	member  atomic.Pointer[member] // nil unless Run runs
+	// began says that records have come: what brokers refuse from then on they
+	// once allowed, and may again.
+	began atomic.Bool
 
 	mu   sync.Mutex
 	stop context.CancelFunc // ends Run
@@ -125,7 +132,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 	// What a transaction has not committed was never said: not to Reread either.
 	c.Consumer.IsolationLevel = sarama.ReadCommitted
 	s := &Source{o: o, owned: map[*pipeline.Assignment]bool{}}
-	s.watch.note = s.note
+	s.watch.o, s.watch.note = &s.o.Options, s.note
 	if s.control, err = o.connect(c); err != nil {
 		return nil, err
 	}
@@ -251,11 +258,22 @@ func (s *Source) start(partition int32, committed int64, first bool) (int64, err
 	return committed, nil
 }
 
+// refuse takes note of a refusal that may end again, and reports whether err
+// is one: to be let in, as we once were, or to do what we were once allowed to.
+func (s *Source) refuse(where string, err error) bool {
+	return (s.began.Load() || s.o.Security.refusedRight(err) == "") && s.o.refuse(where, err, s.note)
+}
+
 // groupError explains a commit or look-up that the group's coordinator refused.
 func (s *Source) groupError(err error) error {
-	if errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
-		return features.WithHint(fmt.Errorf("group %s: %w", s.o.Group, err),
-			"--group names another one")
+	where := "group " + s.o.Group
+	if errors.Is(err, sarama.ErrFencedInstancedId) || errors.Is(err, kerr.FencedInstanceID) {
+		return features.WithHint(
+			fmt.Errorf("%s: instance %s: another process has taken its place: %w", where, s.o.InstanceID, err),
+			"each member needs an --instance-id of its own")
 	}
-	return fmt.Errorf("group %s: %w", s.o.Group, err)
+	if errors.Is(err, sarama.ErrGroupAuthorizationFailed) || errors.Is(err, kerr.GroupAuthorizationFailed) {
+		return features.WithHint(s.o.explain(where, err), "--group names another one, or ACLs of the cluster must allow this one")
+	}
+	return s.o.explain(where, err)
 }

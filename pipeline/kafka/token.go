@@ -28,9 +28,21 @@ type tokens struct {
 // tokenPatience is the longest wait for a token endpoint.
 const tokenPatience = 10 * time.Second
 
+// tokenRest is how much of a token's life a new connection should have before
+// it. Clients say who they are again a second before a session ends, brokers
+// refuse to hear it sooner than a second after the last time, and the life may
+// begin with the second in which the token was made.
+const tokenRest = 3500 * time.Millisecond
+
+// renewAfter is the age at which a token is renewed: four fifths of its life,
+// or sooner where less than tokenRest would be left, but not before a third.
+func renewAfter(life time.Duration) time.Duration {
+	return max(min(life*4/5, life-tokenRest), life/3)
+}
+
 // token gives the token for a new connection, or for one whose session ends.
-// One of an endpoint is renewed after four fifths of its life; where that
-// fails, it serves to its end.
+// One of an endpoint is renewed after renewAfter; where that fails, it serves
+// to its end.
 func (s *Security) token(ctx context.Context) (Secret, error) {
 	if s.TokenFile != "" {
 		return s.fileToken()
@@ -39,17 +51,17 @@ func (s *Security) token(ctx context.Context) (Secret, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	if t.token != "" && now.Before(t.renew) {
+	if !t.token.none() && now.Before(t.renew) {
 		return t.token, nil
 	}
 	token, life, err := s.askToken(ctx)
 	if err != nil {
-		if t.token != "" && now.Before(t.until) {
+		if !t.token.none() && now.Before(t.until) {
 			return t.token, nil
 		}
-		return "", &authError{err}
+		return Secret{}, &authError{err}
 	}
-	t.token, t.renew, t.until = token, now.Add(life*4/5), now.Add(life)
+	t.token, t.renew, t.until = token, now.Add(renewAfter(life)), now.Add(life)
 	return token, nil
 }
 
@@ -62,18 +74,19 @@ func (e *authError) Unwrap() error { return e.error }
 func (s *Security) fileToken() (Secret, error) {
 	text, err := os.ReadFile(s.TokenFile)
 	if err != nil {
-		return "", &authError{fmt.Errorf("token file: %w", err)}
+		return Secret{}, &authError{fmt.Errorf("token file: %w", err)}
 	}
-	token := Secret(strings.TrimSpace(string(text)))
+	token := NewSecret(strings.TrimSpace(string(text)))
 	if err := checkToken(token); err != nil {
-		return "", &authError{fmt.Errorf("token file %s: %w", s.TokenFile, err)}
+		return Secret{}, &authError{fmt.Errorf("token file %s: %w", s.TokenFile, err)}
 	}
 	return token, nil
 }
 
 // checkToken keeps out what would end the token's place in the message to the
 // broker.
-func checkToken(t Secret) error {
+func checkToken(token Secret) error {
+	t := token.reveal()
 	if t == "" {
 		return errors.New("empty: want a token")
 	}
@@ -124,11 +137,11 @@ func (s *Security) askToken(ctx context.Context) (token Secret, life time.Durati
 	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, s.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return "", 0, errors.New("no request can be made of it")
+		return Secret{}, 0, errors.New("no request can be made of it")
 	}
 	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	q.Header.Set("Accept", "application/json")
-	q.SetBasicAuth(url.QueryEscape(s.ClientID), url.QueryEscape(string(s.ClientSecret)))
+	q.SetBasicAuth(url.QueryEscape(s.ClientID), url.QueryEscape(s.ClientSecret.reveal()))
 	transport, _ := http.DefaultTransport.(*http.Transport)
 	transport = transport.Clone()
 	transport.DisableKeepAlives = true // it is asked rarely
@@ -143,7 +156,7 @@ func (s *Security) askToken(ctx context.Context) (token Secret, life time.Durati
 		if errors.As(err, &u) {
 			err = u.Err
 		}
-		return "", 0, err
+		return Secret{}, 0, err
 	}
 	defer answer.Body.Close()
 	var a struct {
@@ -154,15 +167,16 @@ func (s *Security) askToken(ctx context.Context) (token Secret, life time.Durati
 	body := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&a)
 	switch {
 	case answer.StatusCode != http.StatusOK && errorCode.MatchString(a.Error):
-		return "", 0, features.WithHint(fmt.Errorf("%d %s", answer.StatusCode, a.Error), "--oauth-client-id and CTR_OAUTH_CLIENT_SECRET say who asks")
+		return Secret{}, 0, features.WithHint(fmt.Errorf("%d %s", answer.StatusCode, a.Error), "--oauth-client-id and CTR_OAUTH_CLIENT_SECRET say who asks")
 	case answer.StatusCode != http.StatusOK:
-		return "", 0, fmt.Errorf("status %d: want 200", answer.StatusCode)
+		return Secret{}, 0, fmt.Errorf("status %d: want 200", answer.StatusCode)
 	case body != nil:
-		return "", 0, errors.New("the answer is not JSON with access_token")
+		return Secret{}, 0, errors.New("the answer is not JSON with access_token")
 	}
-	if err := checkToken(Secret(a.Token)); err != nil {
-		return "", 0, fmt.Errorf("access_token: %w", err)
+	token = NewSecret(a.Token)
+	if err := checkToken(token); err != nil {
+		return Secret{}, 0, fmt.Errorf("access_token: %w", err)
 	}
 	seconds, _ := a.ExpiresIn.Float64() // 0 where it is left out
-	return Secret(a.Token), time.Duration(min(max(seconds, 0), 1e9) * float64(time.Second)), nil
+	return token, time.Duration(min(max(seconds, 0), 1e9) * float64(time.Second)), nil
 }

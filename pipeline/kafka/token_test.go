@@ -35,7 +35,7 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 	var e endpoint
 	server := httptest.NewServer(&e)
 	defer server.Close()
-	s := &Security{Mechanism: OAuthBearer, TokenURL: server.URL, ClientID: "me", ClientSecret: "s3cret%", Scope: "kafka"}
+	s := &Security{Mechanism: OAuthBearer, TokenURL: server.URL, ClientID: "me", ClientSecret: NewSecret("s3cret%"), Scope: "kafka"}
 	get := func() Secret {
 		t.Helper()
 		token, err := s.token(context.Background())
@@ -50,17 +50,17 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 		all.Go(func() { _, _ = s.token(context.Background()) })
 	}
 	all.Wait()
-	if got := get(); got != "token-1" && time.Since(begin) < time.Second {
-		t.Errorf("token %s, want the first", string(got))
+	if got := get().reveal(); got != "token-1" && time.Since(begin) < time.Second {
+		t.Errorf("token %s, want the first", got)
 	}
 	time.Sleep(time.Until(begin.Add(1700 * time.Millisecond)))
-	if got := get(); got == "token-1" {
+	if got := get().reveal(); got == "token-1" {
 		t.Error("after 1.7 s of 2 the first token still: want a new one")
 	}
 	e.broken.Store(true)
 	s.tokens.renew = time.Now() // as if its time had come
-	if got := get(); got == "token-1" {
-		t.Errorf("token %s: want the one that still lives", string(got))
+	if got := get().reveal(); got == "token-1" {
+		t.Errorf("token %s: want the one that still lives", got)
 	}
 	s.tokens.until = time.Now()
 	_, err := s.token(context.Background())
@@ -73,12 +73,26 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 	}
 }
 
+func TestRenewAfter(t *testing.T) {
+	f := func(life, want time.Duration) {
+		t.Helper()
+		if got := renewAfter(life); got != want {
+			t.Errorf("%v: renewed after %v, want %v", life, got, want)
+		}
+	}
+	f(time.Hour, 48*time.Minute)
+	f(10*time.Second, 6500*time.Millisecond)
+	f(6*time.Second, 2500*time.Millisecond)
+	f(3*time.Second, time.Second)
+	f(0, 0)
+}
+
 func TestErrorsOfTokenEndpoints(t *testing.T) {
 	f := func(want string, h http.HandlerFunc) {
 		t.Helper()
 		server := httptest.NewServer(h)
 		defer server.Close()
-		s := &Security{Mechanism: OAuthBearer, TokenURL: server.URL, ClientID: "me", ClientSecret: "s3cret%"}
+		s := &Security{Mechanism: OAuthBearer, TokenURL: server.URL, ClientID: "me", ClientSecret: NewSecret("s3cret%")}
 		_, err := s.token(context.Background())
 		if err == nil || !strings.HasSuffix(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("error %v, want %s", err, want)
@@ -95,7 +109,7 @@ func TestErrorsOfTokenEndpoints(t *testing.T) {
 		}
 		http.Redirect(w, r, "/else", http.StatusTemporaryRedirect)
 	})
-	s := &Security{Mechanism: OAuthBearer, TokenURL: "http://127.0.0.1:1/?secret", ClientID: "me", ClientSecret: "s3cret%"}
+	s := &Security{Mechanism: OAuthBearer, TokenURL: "http://127.0.0.1:1/?secret", ClientID: "me", ClientSecret: NewSecret("s3cret%")}
 	if _, err := s.token(context.Background()); err == nil || !strings.HasPrefix(err.Error(), "token endpoint 127.0.0.1:1: client me: dial tcp ") {
 		t.Errorf("error %v", err)
 	}

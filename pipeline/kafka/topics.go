@@ -40,45 +40,52 @@ func CreateTopicWith(o Options, topic string, partitions int32, replication int1
 	return err == nil, errors.Join(err, admin.Close())
 }
 
-// checkTopic looks whether there is a cluster and a topic, with a client of its
-// own that does not wait long for either, and gives the largest batch of
-// records that the topic takes, in bytes.
-func (o *Options) checkTopic(topic string) (limit int, err error) {
+// lookAt opens a client that does not wait long for a cluster, finds the
+// partitions of a topic, and calls look with both.
+func (o *Options) lookAt(topic string, look func(sarama.Client, []int32) error) error {
 	c, err := o.config()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	client, err := o.connect(c)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if _, err = o.partitions(client, topic); err == nil {
+	ids, err := o.partitions(client, topic)
+	if err == nil {
+		err = look(client, ids)
+	}
+	return errors.Join(err, client.Close())
+}
+
+// checkTopic looks whether there is a cluster and a topic, and gives the largest
+// batch of records that the topic takes, in bytes.
+func (o *Options) checkTopic(topic string) (limit int, err error) {
+	err = o.lookAt(topic, func(client sarama.Client, _ []int32) error {
 		limit = batchLimit(client, topic)
-	}
-	return limit, errors.Join(err, client.Close())
+		return nil
+	})
+	return limit, err
 }
 
 // EndOffsets gives the offset after the last message of each partition.
-func EndOffsets(o Options, topic string) (map[int32]int64, error) {
+func EndOffsets(o Options, topic string) (ends map[int32]int64, err error) {
 	o = o.withDefaults()
-	c, err := o.config()
-	if err != nil {
-		return nil, err
-	}
-	client, err := o.connect(c)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	ids, err := o.partitions(client, topic)
-	if err != nil {
-		return nil, err
-	}
+	err = o.lookAt(topic, func(client sarama.Client, ids []int32) error {
+		ends, err = endOffsets(client, topic, ids)
+		return err
+	})
+	return ends, err
+}
+
+func endOffsets(client sarama.Client, topic string, ids []int32) (map[int32]int64, error) {
 	ends := make(map[int32]int64, len(ids))
 	for _, p := range ids {
-		if ends[p], err = client.GetOffset(topic, p, sarama.OffsetNewest); err != nil {
+		end, err := client.GetOffset(topic, p, sarama.OffsetNewest)
+		if err != nil {
 			return nil, fmt.Errorf("topic %s: partition %d: end offset: %w", topic, p, err)
 		}
+		ends[p] = end
 	}
 	return ends, nil
 }

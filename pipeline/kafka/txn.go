@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
-	"ctr/features"
 	"ctr/pipeline"
 	"ctr/pipeline/failpoint"
 )
@@ -67,16 +66,23 @@ func (s *TopicSink) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for pause := retryPause; ; pause = min(2*pause, time.Second) {
 		if _, _, err = p.client.ProducerID(ctx); err == nil {
-			s.p = p
+			s.p, s.began = p, true
 			return nil
+		}
+		if refused := s.o.refuse("transactions of "+s.id, err, s.o.Note); refused && !s.began {
+			p.client.Close()
+			return s.o.refusal("transactions of "+s.id, err)
+		} else if !refused && denied(err) {
+			p.client.Close()
+			return fmt.Errorf("transactions of %s: %w", s.id, err)
 		}
 		select {
 		case <-ctx.Done():
 			p.client.Close()
-			return fmt.Errorf("transactions of %s: %w", s.id, err)
-		case <-time.After(retryPause):
+			return s.o.explain("transactions of "+s.id, err)
+		case <-time.After(pause):
 		}
 	}
 }
@@ -122,14 +128,11 @@ func (s *TopicSink) resend(ctx context.Context) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
-	// Sent anew they are as old as this: with their first timestamps, those that
-	// have taken longer than the Patience would never be sent again.
-	now := time.Now()
 	for k, t := range s.pending {
 		again := make([]*kgo.Record, len(t.records))
 		for i, r := range t.records {
 			again[i] = &kgo.Record{
-				Topic: r.Topic, Partition: t.of.Partition, Timestamp: now,
+				Topic: r.Topic, Partition: t.of.Partition, Timestamp: r.Timestamp,
 				Key: r.Key, Value: r.Value, Headers: r.Headers,
 			}
 		}
@@ -150,7 +153,7 @@ func (s *TopicSink) commitTransaction(ctx context.Context, commits []pipeline.Co
 		case done:
 			s.pending, s.p.begun = s.pending[:0], false
 			return true, nil
-		case errors.As(err, new(*fatalError)):
+		case errors.As(err, new(*fatalError)), denied(err):
 			return false, err
 		case errors.Is(err, pipeline.ErrNotOwner):
 			// The new owner reads what it has not got from the last commit on.
@@ -160,7 +163,15 @@ func (s *TopicSink) commitTransaction(ctx context.Context, commits []pipeline.Co
 			}
 			return false, err
 		}
-		if s.o.Note != nil {
+		if s.o.refuse("topic "+s.o.Topic, err, s.o.Note) {
+			if err := s.o.Security.refusals.patience(s.o.Patience); err != nil {
+				return false, err
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		} else if s.o.Note != nil {
 			s.o.Note(fmt.Sprintf("transaction: %v: sending its %d batches again", err, len(s.pending)))
 		}
 		if err := s.resend(context.WithoutCancel(ctx)); err != nil {
@@ -186,11 +197,8 @@ func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (d
 	if err := s.p.client.Flush(ctx); err != nil {
 		return false, err
 	}
-	if err := s.p.failure(); err != nil {
-		if unwelcome(err) {
-			return false, &fatalError{err}
-		}
-		return false, err
+	if topic, err := s.p.failure(); err != nil {
+		return false, recordError(topic, err)
 	}
 	failpoint.Point("flushed")
 	if err := s.addOffsets(ctx, commits); err != nil {
@@ -202,7 +210,7 @@ func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (d
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.Is(err, kerr.OperationNotAttempted), errors.Is(err, kerr.TransactionAbortable):
+	case errors.Is(err, kerr.OperationNotAttempted):
 		return false, err
 	}
 	// The outcome is not known. The new producer settles it, and then the
@@ -249,9 +257,7 @@ func (s *TopicSink) addOffsets(ctx context.Context, commits []pipeline.Commit) e
 	for {
 		err := s.addOffsetsOnce(ctx, commits)
 		if errors.Is(err, kerr.FencedInstanceID) {
-			return &fatalError{features.WithHint(
-				fmt.Errorf("instance %s: another process has taken its place: %w", s.o.ExactlyOnce.o.InstanceID, err),
-				"each member needs an --instance-id of its own")}
+			return &fatalError{s.o.ExactlyOnce.groupError(err)}
 		}
 		if err == nil || errors.Is(err, pipeline.ErrNotOwner) || !waits(err) {
 			return err
@@ -262,6 +268,21 @@ func (s *TopicSink) addOffsets(ctx context.Context, commits []pipeline.Commit) e
 		case <-time.After(retryPause):
 		}
 	}
+}
+
+// denied reports answers that another producer would get too: of what is not
+// taken as it is. What may not be (ACLs) is tried again for a while: see refuse.
+func denied(err error) bool {
+	for _, e := range []error{
+		kerr.InvalidTransactionTimeout, kerr.OffsetMetadataTooLarge,
+		kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp,
+		kerr.PolicyViolation, kerr.UnsupportedCompressionType,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // waits reports answers of a group between two generations, and of a

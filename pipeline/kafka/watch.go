@@ -13,6 +13,7 @@ import (
 // watch tells when brokers go and when they are back, in one line each. It
 // implements hooks of the client.
 type watch struct {
+	o    *Options
 	note func(text string)
 
 	mu   sync.Mutex
@@ -29,6 +30,9 @@ var (
 
 // OnBrokerConnect is told of every try to connect.
 func (w *watch) OnBrokerConnect(b kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if err != nil && w.o.refusal("", err) != nil {
+		return // it is there: see door
+	}
 	addr := net.JoinHostPort(b.Host, fmt.Sprint(b.Port))
 	text := ""
 	w.mu.Lock()
@@ -50,9 +54,10 @@ func (w *watch) OnBrokerConnect(b kgo.BrokerMetadata, _ time.Duration, _ net.Con
 	}
 }
 
-// OnBrokerRead is told of every answer.
-func (w *watch) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error) {
-	if err == nil {
+// OnBrokerRead is told of every answer. Those that a broker gives to anybody
+// don't count: one that lets nobody in is of no use.
+func (w *watch) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if err == nil && !beforeEntry(key) {
 		w.mu.Lock()
 		w.heard = time.Now()
 		w.mu.Unlock()

@@ -26,10 +26,6 @@ type Options struct {
 	// Stall is how long a partition with records waiting may stand still
 	// before the process no longer counts as alive. The default is 60 s.
 	Stall time.Duration
-	// Spare is how long after Started a member of a group that was given no
-	// partition counts as ready all the same: there may be more members than
-	// partitions. The default is 15 s.
-	Spare time.Duration
 	// Ping says whether brokers can be reached; nil means always. Its answer
 	// is kept for a second.
 	Ping func() error
@@ -47,8 +43,8 @@ type Server struct {
 	now    func() time.Time
 
 	mu       sync.Mutex
-	started  time.Time // zero before Started
-	joined   bool      // partitions have been given
+	started  bool
+	joined   bool
 	draining bool
 	failed   error
 	stats    pipeline.Stats
@@ -92,9 +88,6 @@ func newServer(o Options) *Server {
 	if o.Stall == 0 {
 		o.Stall = time.Minute
 	}
-	if o.Spare == 0 {
-		o.Spare = 15 * time.Second
-	}
 	s := &Server{o: o, began: time.Now(), now: time.Now, moved: map[partition]moved{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Live()) })
@@ -114,7 +107,15 @@ func (s *Server) Addr() string { return s.listen.Addr().String() }
 func (s *Server) Started() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.started = s.now()
+	s.started = true
+}
+
+// Joined tells that the group has given this member its partitions, of which
+// there may be none: there may be more members than partitions.
+func (s *Server) Joined() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joined = true
 }
 
 // Drain tells that the process is about to stop: it is not ready any more.
@@ -140,7 +141,6 @@ func (s *Server) Stats(st pipeline.Stats) {
 	s.stats, s.told = st, now
 	seen := make(map[partition]moved, len(st.Partitions))
 	for _, p := range st.Partitions {
-		s.joined = true
 		at := partition{p.Topic, p.Partition}
 		before, known := s.moved[at]
 		if known && before.next == p.Next && p.Lag > 0 {
@@ -184,9 +184,9 @@ func (s *Server) Ready() error {
 		err = s.failed
 	case s.draining:
 		err = errors.New("stopping")
-	case s.started.IsZero():
+	case !s.started:
 		err = errors.New("starting")
-	case !s.joined && s.now().Sub(s.started) < s.o.Spare:
+	case !s.joined:
 		err = fmt.Errorf("joining group %s", s.o.Group)
 	}
 	s.mu.Unlock()

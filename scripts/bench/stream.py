@@ -1,27 +1,39 @@
-"""Makes tables of what BenchmarkStream and BenchmarkLatency print."""
+"""The live half beside what others make of the same topics, on one broker of
+Apache Kafka; writes a section of BENCHMARKS.md a part. Run by stream.sh.
 
-import collections
-import re
-import statistics
+    stream.py PART --ctr ./ctr --broker HOST:PORT --folder WORK --rows N --rounds N
+"""
+
+import argparse
+import os
+import subprocess
 import sys
+from pathlib import Path
 
-rates, late = collections.defaultdict(lambda: collections.defaultdict(list)), []
-for line in sys.stdin:
-    if m := re.match(r"BenchmarkStream/(.+)/partitions=(\d+)/round=\d+\S*\s.*?([\d.e+]+) rows/s", line):
-        rates[m[1].replace("_", " ")][m[2]].append(float(m[3]))
-    elif m := re.match(r"BenchmarkLatency/rate=(\d+)", line):
-        late.append([m[1], *(re.search(rf"([\d.e+-]+) {re.escape(q)}-ms", line)[1] for q in ("p50", "p99", "p99.9"))])
-plain = {p: statistics.median(v) for p, v in rates.get("sarama group, counting", {}).items()}
-sends = {p: statistics.median(v) for p, v in rates.get("sarama idempotent producer", {}).items()}
-partitions = sorted({p for r in rates.values() for p in r}, key=int)
-print("medians of rows a second, k, and what they are of sarama's (reading; for senders, of its producer)\n")
-print(f"{'':38}" + "".join(f"{p + (' partition' if p == '1' else ' partitions'):>22}" for p in partitions))
-for name, by in rates.items():
-    base = sends if "producer" in name or "replay" in name else plain
-    cells = (f"{statistics.median(by[p]) / 1e3:,.0f} ({statistics.median(by[p]) / base[p]:.0%})" if p in by and p in base else "" for p in partitions)
-    print(f"{name:38}" + "".join(f"{c:>22}" for c in cells))
-if late:
-    print("\nfrom Send to the row in predictions.csv, one partition, ms\n")
-    print(f"{'rows/s':>8}{'p50':>9}{'p99':>9}{'p99.9':>9}")
-    for r in late:
-        print(f"{int(r[0]):>8,}" + "".join(f"{float(x):>9.1f}" for x in r[1:]))
+from streaming import clients, latency, processes, spark
+from streaming.bench import ROOT, Bench
+
+PARTS = {"latency": latency, "clients": clients, "spark": spark, "processes": processes}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--ctr", type=Path, required=True)
+    parser.add_argument("--broker", required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--rounds", type=int, required=True)
+    args = parser.parse_args()
+    bench = Bench(args.ctr.resolve(), args.broker, args.folder, args.rows, args.rounds)
+    load = os.getloadavg()[1]
+    part = PARTS[args.part]
+    text = "\n".join(part.run(bench))
+    print(text, file=sys.stderr)
+    command = f"make bench-stream STREAM='--only {args.part}' STREAMROWS={args.rows} STREAMROUNDS={args.rounds}"
+    subprocess.run([sys.executable, ROOT / "scripts/lib/record.py", "--ctr", bench.ctr, "--load", str(load), part.SECTION, command],
+                   input=text, text=True, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,21 +2,22 @@
 # Apache Kafka (KRaft) on loopback, from Maven Central's jars alone: no
 # container, no distribution archive. Needs java 17 and, the first time, mvn.
 #   kafka.sh fetch                       download the jars (kept in the home directory's cache)
-#   kafka.sh up1                         one broker and controller on 127.0.0.1:19092
+#   kafka.sh up1                         one broker and controller on 127.0.0.1:19092 (KPORT)
 #   kafka.sh up2                         a controller (19190) and 2 brokers (19191, 19192)
 #   kafka.sh up PORT                     node 1 with the server.properties in KRUN/1 as it is
 #   kafka.sh topic NAME PARTS RF [cfg=v ...]
 #   kafka.sh kill ID | start ID          crash a node, start it again
 #   kafka.sh tool CLASS ARGS...          run one of Kafka's own tools
 #   kafka.sh status | down | clean
-# KHOME holds the jars, KRUN the data and logs, KHEAP the heap of a broker,
-# KFORMAT more arguments of the tool that formats storage.
+# KHOME holds the jars, KRUN the data and logs, KHEAP the heap of a broker, KMORE
+# a line of its settings, KFORMAT more arguments of the tool that formats storage.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 KHOME=${KHOME:-${XDG_CACHE_HOME:-$HOME/.cache}/ctr/kafka}
 RUN=${KRUN:-${TMPDIR:-/tmp}/ctr-kafka}
 JAVA=${JAVA:-java}
 HEAP=${KHEAP:-512m}
+PORT=${KPORT:-19092} # of up1; its controller has the next one
 # JITOPT=-XX:TieredStopAtLevel=1 starts quicker; leave it empty to measure throughput.
 JITOPT=${JITOPT:-}
 CP="$KHOME/libs/*"
@@ -53,15 +54,16 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.num.partitions=1
 broker.heartbeat.interval.ms=500
 controlled.shutdown.enable=true
+${KMORE:-}
 P
 }
 
 conf1() { mkdir -p "$RUN/1"; cat > "$RUN/1/server.properties" <<P
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:19093
-listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093
-advertised.listeners=PLAINTEXT://127.0.0.1:19092
+controller.quorum.voters=1@127.0.0.1:$((PORT + 1))
+listeners=PLAINTEXT://127.0.0.1:$PORT,CONTROLLER://127.0.0.1:$((PORT + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$PORT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -138,16 +140,16 @@ wait_up() { # wait_up ID PORT [SECONDS]
 
 tool() { $JAVA -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$CP" "$@"; }
 
-bootstrap() { if [ -e "$RUN/1/mode2" ]; then echo 127.0.0.1:19191,127.0.0.1:19192; else echo 127.0.0.1:19092; fi; }
+bootstrap() { if [ -e "$RUN/1/mode2" ]; then echo 127.0.0.1:19191,127.0.0.1:19192; else echo "127.0.0.1:$PORT"; fi; }
 
 case "${1:-}" in
   fetch) fetch ;;
-  up1) fetch; conf1; rm -f "$RUN/1/mode2"; format 1; start 1; wait_up 1 19092; bootstrap ;;
+  up1) fetch; conf1; rm -f "$RUN/1/mode2"; format 1; start 1; wait_up 1 "$PORT"; bootstrap ;;
   up2) fetch; confc; confb 1 19191; confb 2 19192; touch "$RUN/1/mode2"
        format 100 & a=$!; format 1 & b=$!; format 2 & c=$!; wait $a; wait $b; wait $c
        start 100; start 1; start 2; wait_up 100 19190; wait_up 1 19191; wait_up 2 19192; bootstrap ;;
   up) fetch; format 1; start 1; wait_up 1 "$2"; echo "127.0.0.1:$2" ;;
-  start) start "$2"; case $2 in 100) p=19190;; 2) p=19192;; 1) [ -e "$RUN/1/mode2" ] && p=19191 || p=19092;; esac; wait_up "$2" $p ;;
+  start) start "$2"; case $2 in 100) p=19190;; 2) p=19192;; 1) [ -e "$RUN/1/mode2" ] && p=19191 || p=$PORT;; esac; wait_up "$2" $p ;;
   kill) p=$(cat "$RUN/$2/pid"); kill -9 "$p"                 # crash one node
         for _ in $(seq 80); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
         rm -f "$RUN/$2/pid" ;;

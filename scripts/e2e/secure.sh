@@ -180,10 +180,40 @@ for _ in $(seq 100); do grep -q ^port endpoint.log && break; sleep 0.1; done
 RENEWED=$(grep -c ^token endpoint.log)
 [ "$RENEWED" -ge 7 ] || die "$RENEWED tokens in 5 runs, one of them of 14 s: want 7 or more"
 
+# Live over six lives of tokens: fetching, committing, transactions and
+# producing all say who they are again and again, and nobody notices.
+say "ctr score and ctr replay over six lives of a token"
+(
+  export CTR_BROKERS=127.0.0.1:$((PORT+4)) CTR_SASL=OAUTHBEARER CTR_OAUTH_CLIENT_ID=ctr CTR_OAUTH_CLIENT_SECRET=$CLIENT
+  CTR_OAUTH_TOKEN_URL=http://127.0.0.1:$(sed -n 's/^port //p' endpoint.log)/token
+  export CTR_OAUTH_TOKEN_URL
+  "$CTR" topics create live --partitions 2 --replication 1 >>out/live 2>&1 || die "live: topics create"
+  "$CTR" score --topic live --group live-file --model model.ctr --quiet --output live.csv >out/live-file 2>&1 &
+  FILE=$!
+  "$CTR" score --topic live --group live-topic --model model.ctr --quiet --output kafka:live-scored \
+    --delivery exactly-once --create >out/live-topic 2>&1 &
+  TOPIC=$!
+  "$CTR" replay rows.csv --topic live --rate 66 --json >out/live-replay 2>&1 || die "live: replay: $(cat out/live-replay)"
+  sleep 2
+  kill -0 "$FILE" && kill -0 "$TOPIC" || die "live: a scorer has ended: $(tail -3 out/live-file out/live-topic)"
+  kill -INT "$FILE" "$TOPIC"
+  wait "$FILE" || die "live: score to a file: $(tail -3 out/live-file)"
+  wait "$TOPIC" || die "live: score to a topic: $(tail -3 out/live-topic)"
+  grep -q '"acknowledged": 2000,' out/live-replay || die "live: $(cat out/live-replay)"
+  [ "$(tail -n +2 live.csv | cut -d, -f1 | sort | uniq | wc -l)" -eq 2000 ] && [ "$(wc -l <live.csv)" -eq 2001 ] ||
+    die "live.csv: $(wc -l <live.csv) lines, want 2001"
+  "$CTR" topics lag --group live-topic --topic live >>out/live 2>&1 || die "live: topics lag"
+  grep -q '^lag 0 in all$' out/live || die "live: lag: $(cat out/live)"
+  # Not a word of it: no line that something is refused, sent again or tried again.
+  if grep -hiE 'again|refused|sasl|does not answer' out/live-file out/live-topic out/live-replay; then die "live: want no word of renewals"; fi
+)
+LIVE=$(($(grep -c ^token endpoint.log) - RENEWED))
+[ "$LIVE" -ge 18 ] || die "$LIVE tokens for three programs over 30 s: want 18 or more"
+
 say "no secret in any output"
 { printf '%s\n%s\n' "$SECRET" "$CLIENT"; cat token old; echo; sed -n 's/^token //p' endpoint.log; sed -n 2p client.key; } | sed '/^$/d' >secrets
 [ "$(wc -l <secrets)" -ge 10 ] || die "$(wc -l <secrets) secrets to look for"
 if grep -rqF -f secrets out ./*.csv; then
   die "secrets in $(grep -rlF -f secrets out ./*.csv)"
 fi
-say "all well: $(find out -type f | wc -l) outputs, $(wc -l <secrets) secrets, none in them"
+say "all well: $LIVE tokens while live, $(find out -type f | wc -l) outputs, $(wc -l <secrets) secrets, none in them"

@@ -36,12 +36,12 @@ def describe(ctr, root, load=None):
     commit = output("git", "rev-parse", "--short=12", "HEAD", cwd=root)
     if output("git", "status", "--porcelain", "--untracked-files=no", cwd=root):
         commit += " with local changes"
-    peers = ", ".join(f"{p} {v}" for p in PEERS if (v := version(p)))
+    peers = [f"{p} {v}" for p in PEERS if (v := version(p))]
     busy = "" if load is None else f"; load average before the runs {load:.1f} (5 minutes)"
     return [
         f"{datetime.date.today().isoformat()}, commit {commit}, {output(str(ctr), 'version').splitlines()[0]}.",
         f"{processor()}, {os.cpu_count()} cores, {memory_gib():.0f} GiB, {platform.system()}{busy}.",
-        f"Python {platform.python_version()}, {peers}.",
+        ", ".join([f"Python {platform.python_version()}", *peers]) + ".",
         "",
     ]
 
