@@ -24,9 +24,9 @@ type ExplainOptions struct {
 	// Global asks for the mean of all rows' absolute contributions instead of
 	// single rows.
 	Global bool
-	// Redact are columns whose values are not shown; features.AllColumns stands
-	// for all.
-	Redact []string
+	// Hide are columns whose values are not shown, beside those that the model
+	// redacts; features.AllColumns stands for all.
+	Hide []string
 }
 
 // Contribution is what a field adds to a row's log-odds or probability.
@@ -99,9 +99,9 @@ func Explain(ctx context.Context, o ExplainOptions, obs Observer) (*ExplainResul
 	e := &explaining{o: o, art: a, model: m, r: &ExplainResult{Model: o.Model, Algo: a.Model.Algo()}}
 	e.r.Baseline, e.r.Scale = m.Baseline()
 	e.sums = make([]float64, len(a.Spec.Fields))
-	redact := ScorerOptions{Redact: o.Redact}
+	redact := ScorerOptions{Redact: o.Hide}
 	for i := range a.Spec.Fields {
-		e.shows = append(e.shows, !slices.ContainsFunc(a.Spec.Fields[i].From, redact.Redacts))
+		e.shows = append(e.shows, !slices.ContainsFunc(a.Spec.Fields[i].From, func(name string) bool { return redact.Redacts(a, name) }))
 	}
 	if err := e.run(ctx, sources, obs); err != nil && !errors.Is(err, errFound) {
 		return nil, err
@@ -129,6 +129,7 @@ func bySize(list []Contribution) {
 func (e *explaining) run(ctx context.Context, sources []source, obs Observer) error {
 	schema := e.art.Spec.Schema
 	s := &scoring{art: e.art}
+	e.o.Input.Redact = slices.Concat(e.o.Hide, e.art.Spec.Redacted) // of errors
 	r := &rowReader{
 		in: &e.o.Input, sources: sources, schema: &schema, obs: obs, layout: s.bind,
 		worker: func() func(*job) {
