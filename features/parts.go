@@ -33,3 +33,15 @@ func unique(names []string) []string {
 	}
 	return out
 }
+
+// PartOf gives the part of the time that name stands for among the columns of
+// a cross; Whole, where it is a column.
+func (s *Schema) PartOf(name string) Part { return timeParts[s.part(name)] }
+
+// CrossJoin stands between the values of a cross.
+const CrossJoin = string(rune(crossJoin))
+
+// NumberText gives the text that a capped category has in the place of a
+// greater number: the decimal digits of x, without an exponent where it is a
+// whole number below 1e15.
+func NumberText(x float64) string { return string(appendNumber(nil, x)) }
