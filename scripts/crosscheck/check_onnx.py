@@ -117,7 +117,7 @@ def check(context, name, data, others, algo, flags, tolerance):
     layouts = Model(path).spec["schema"].get("layouts") or []
     for kind, rows_file in (("rows", data), ("unseen", others)):
         rows = read_rows(rows_file, layouts)
-        _, predictions = context.predictions(path, rows_file, *(["--schema", "criteo"] if "criteo" in flags else []))
+        _, predictions = context.predictions(path, rows_file)
         with open(predictions, newline="") as f:
             ours = list(csv.DictReader(f))
         want = np.array([float(r["probability"]) for r in ours])

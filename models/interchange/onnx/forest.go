@@ -45,21 +45,28 @@ func (b *builder) ensemble(list [][]trees.Node) string {
 	return b.op("Squeeze", "leaves", sum, b.axis(1))
 }
 
-// compared gives what trees compare of a field: a number, or its code as a
-// double. Codes that are in no set are alike; they are 0 if that is in none.
+// firstCode is what stands for code 0. A set that has numbers up to 30 alone
+// becomes a chain of comparisons in onnxruntime, and version 1.23 copies the
+// tree below for each of them: loading fifty trees of fifty leaves then takes a
+// minute, and memory without end. A set that has others it keeps as a set.
+const firstCode = 32
+
+// compared gives what trees compare of a field: a number, or its code and
+// firstCode as a double. Codes that are in no set are alike, so that all of them
+// are code 0 if that is in none.
 func (b *builder) compared(f int, member map[uint32]bool) string {
 	fd := &b.spec.Fields[f]
 	switch {
 	case fd.Type == features.Num:
 		return b.numberOf(f)
 	case b.byCode || fd.Type == features.Hash && fd.Part == features.Whole:
-		return b.cast(typeDouble, fd.Name+"/code_double", b.code(f))
+		return b.op("Add", fd.Name+"/compared", b.cast(typeDouble, fd.Name+"/code_double", b.code(f)), b.double("first_code", firstCode))
 	}
 	return lookup(b, f, "compared", func(code uint32) float64 {
 		if member[code] || member[0] {
-			return float64(code)
+			return float64(code) + firstCode
 		}
-		return 0
+		return firstCode
 	})
 }
 
@@ -90,7 +97,7 @@ func (e *forest) tree(t []trees.Node) {
 		case len(n.Codes) > 0:
 			at[i] = e.inner(e.place[n.Field], branchMember, 0, false)
 			for _, c := range n.Codes {
-				e.members = append(e.members, float64(c))
+				e.members = append(e.members, float64(c)+firstCode)
 			}
 			e.members = append(e.members, nan)
 		case math.IsNaN(n.Value):
