@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"math"
 	"slices"
 
 	"ctr/features"
@@ -78,10 +77,13 @@ type forest struct {
 	splits, members, leaves                         []float64
 }
 
-// tree adds a tree.
+// tree adds a tree. onnxruntime 1.23 takes a root whose two children have the
+// same number for a leaf of its own number, be one of the children the node and
+// the other the leaf of that number: so they always differ.
 func (e *forest) tree(t []trees.Node) {
-	e.roots = append(e.roots, int64(len(e.field)))
-	if t[0].Leaf() { // onnxruntime takes a root for a leaf of the same number: here are two
+	root, first := len(e.field), len(e.leaves)
+	e.roots = append(e.roots, int64(root))
+	if t[0].Leaf() {
 		e.inner(0, branchLeq, 0, false)
 		e.yes[len(e.yes)-1], e.yesLeaf[len(e.yes)-1] = e.leaf(t[0].Value), 1
 		e.no[len(e.no)-1], e.noLeaf[len(e.no)-1] = e.leaf(t[0].Value), 1
@@ -100,8 +102,6 @@ func (e *forest) tree(t []trees.Node) {
 				e.members = append(e.members, float64(c)+firstCode)
 			}
 			e.members = append(e.members, nan)
-		case math.IsNaN(n.Value):
-			// unreachable: no node has it
 		default:
 			at[i] = e.inner(e.place[n.Field], branchLeq, n.Value, n.MissingLeft)
 		}
@@ -110,6 +110,13 @@ func (e *forest) tree(t []trees.Node) {
 		if n := &t[i]; !n.Leaf() {
 			e.yes[at[i]], e.yesLeaf[at[i]] = at[n.Left], leaf[n.Left]
 			e.no[at[i]], e.noLeaf[at[i]] = at[n.Right], leaf[n.Right]
+		}
+	}
+	if e.yes[root] == e.no[root] { // a leaf that none leads to moves the others on
+		e.leaves = slices.Insert(e.leaves, first, 0)
+		for i := root; i < len(e.yes); i++ {
+			e.yes[i] += e.yesLeaf[i]
+			e.no[i] += e.noLeaf[i]
 		}
 	}
 }

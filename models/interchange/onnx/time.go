@@ -19,23 +19,32 @@ var (
 		fmt.Sprintf(daysOf, ""), hours, fmt.Sprintf(daysOf, "-"), hours)
 )
 
-// clock is the time of each row, taken apart: int64s.
-type clock struct{ year, month, day, hour string }
-
 // part gives a part of the time as an int64.
 func (b *builder) part(p features.Part) string {
 	return b.once("part "+string(p), func() string {
+		if p == features.DayOfWeek {
+			return b.dayOfWeek()
+		}
 		c := b.time()
+		name := b.spec.Schema.Find(features.Time) + "/" + string(p)
 		switch p {
 		case features.HourTime:
-			return c.hour
+			return b.op("Where", name, c.short, b.rest(c.number, 100), b.rest(c.dayHour, 24))
 		case features.Day:
-			return c.day
-		case features.Month:
-			return c.month
+			return b.op("Where", name, c.short, b.rest(b.quotient(c.number, 100), 100), b.quotient(c.dayHour, 24))
+		default:
+			return b.op("Where", name, c.short, b.rest(b.quotient(c.number, 1e4), 100), c.month)
 		}
-		return b.dayOfWeek(c)
 	})
+}
+
+// quotient and rest divide positive integers.
+func (b *builder) quotient(x string, by int64) string {
+	return b.op("Div", x+"/"+decimal(by), x, b.integer(by))
+}
+
+func (b *builder) rest(x string, by int64) string {
+	return b.op("Mod", x+"/mod_"+decimal(by), x, b.integer(by))
 }
 
 // partText gives the text of a part of the time.
@@ -49,11 +58,14 @@ func (b *builder) partText(p features.Part) string {
 	})
 }
 
+// clock is the time of each row, taken apart. Where short, a bool, is true it
+// was written as YYMMDDHH, which is number; else number is the year, month the
+// month, and dayHour 24·day + hour. The last two are 0 where it is short.
+type clock struct{ short, number, month, dayHour string }
+
 // time takes the time column apart. A row whose time is none fails a check.
-//
-// YYMMDDHH is one number. Of YYYY-MM-DD and what may follow, the parts between
-// the "-" are the year, the month, and the day with the hour, which is one of
-// 31 and 2·31·24 texts. What is not there of a row becomes a month 0.
+// What stands between the "-" of a time are the year, the month, and the day
+// with the hour, which is one of 31 and 2·31·24 texts up to its first ":".
 func (b *builder) time() clock {
 	if b.clock != nil {
 		return *b.clock
@@ -63,20 +75,13 @@ func (b *builder) time() clock {
 	b.checks = append(b.checks, ok)
 	x = b.op("Where", x+"/time", ok, x, b.text("some_time", "00010100"))
 	list := b.split("-", x, 3)
-	whole := b.cast(typeInt64, x+"/first", list[0])
-	month := b.encode(x+"/second", list[1], words("", months(), 12), array("", upTo(12, 1), 12), array("", []int64{0}, 1))
+	none := array("", []int64{0}, 1)
+	month := b.encode(x+"/second", list[1], words("", months(), 12), array("", upTo(12, 1), 12), none)
 	texts, numbers := dayHours()
-	dayHour := b.encode(x+"/third", b.split(":", list[2], 1)[0],
-		words("", texts, len(texts)), array("", numbers, len(numbers)), array("", []int64{0}, 1))
-	short := b.op("Equal", x+"/short", month, b.integer(0))
-	div := func(v string, by int64) string { return b.op("Div", x+"/quotient", v, b.integer(by)) }
-	mod := func(v string, by int64) string { return b.op("Mod", x+"/rest", v, b.integer(by)) }
-	pick := func(name, a, c string) string { return b.op("Where", x+"/"+name, short, a, c) }
+	dayHour := b.encode(x+"/third", b.split(":", list[2], 1)[0], words("", texts, len(texts)), array("", numbers, len(numbers)), none)
 	b.clock = &clock{
-		year:  pick("year", b.op("Add", x+"/year_2000", div(whole, 1e6), b.integer(2000)), whole),
-		month: pick("month", mod(div(whole, 1e4), 100), month),
-		day:   pick("day", mod(div(whole, 100), 100), div(dayHour, 24)),
-		hour:  pick("hour", mod(whole, 100), mod(dayHour, 24)),
+		short: b.op("Equal", x+"/short", month, b.integer(0)), number: b.cast(typeInt64, x+"/first", list[0]),
+		month: month, dayHour: dayHour,
 	}
 	return *b.clock
 }
@@ -137,15 +142,18 @@ func dayHours() (texts [][]byte, numbers []int64) {
 
 // dayOfWeek gives the day of the week, 1 = Sunday, by Sakamoto's rule (1993):
 // the days of a year from March on, and of the years before.
-func (b *builder) dayOfWeek(c clock) string {
-	early := b.cast(typeInt64, "dayofweek/early", b.op("Less", "dayofweek/before_march", c.month, b.integer(3)))
-	year := b.op("Sub", "dayofweek/year", c.year, early)
-	div := func(by int64) string { return b.op("Div", "dayofweek/leap", year, b.integer(by)) }
-	shift := b.constant(array("dayofweek/shifts", []int64{0, 0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4}, 13))
-	sum := b.op("Add", "dayofweek/days", c.day, b.gather(0, "dayofweek/shift", shift, c.month))
-	sum = b.op("Add", "dayofweek/days", sum, year)
-	sum = b.op("Add", "dayofweek/days", sum, div(4))
-	sum = b.op("Sub", "dayofweek/days", sum, div(100))
-	sum = b.op("Add", "dayofweek/days", sum, div(400))
-	return b.op("Add", "dayofweek", b.op("Mod", "dayofweek/from_0", sum, b.integer(7)), b.integer(1))
+func (b *builder) dayOfWeek() string {
+	c := b.time()
+	year := b.op("Where", "dayofweek/year", c.short, b.op("Add", "dayofweek/year_2000", b.quotient(c.number, 1e6), b.integer(2000)), c.number)
+	month := b.part(features.Month)
+	early := b.cast(typeInt64, "dayofweek/early", b.op("Less", "dayofweek/before_march", month, b.integer(3)))
+	year = b.op("Sub", "dayofweek/year_from_march", year, early)
+	shifts := b.constant(array("dayofweek/shifts", []int64{0, 0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4}, 13))
+	sum := b.op("Add", "dayofweek/sum", b.part(features.Day), b.gather(0, "dayofweek/shift", shifts, month))
+	for _, term := range []struct{ op, x string }{
+		{"Add", year}, {"Add", b.quotient(year, 4)}, {"Sub", b.quotient(year, 100)}, {"Add", b.quotient(year, 400)},
+	} {
+		sum = b.op(term.op, "dayofweek/sum", sum, term.x)
+	}
+	return b.op("Add", "dayofweek", b.rest(sum, 7), b.integer(1))
 }
