@@ -3,6 +3,7 @@ the probabilities and predictions that ctr gives: on the rows that it was
 trained on, and on rows with values never seen, none, and times in other forms."""
 
 import csv
+import functools
 import time
 
 import numpy as np
@@ -105,6 +106,12 @@ def scored(session, rows):
     return *(np.concatenate(side) for side in zip(*parts)), spent
 
 
+@functools.cache
+def table(path, layouts):
+    """The rows of a file, read once for all models."""
+    return read_rows(path, layouts)
+
+
 def check(context, name, data, others, algo, flags, tolerance):
     """Trains, exports, and compares on both files."""
     path, trained = context.train(data, "--algo", algo, *flags)
@@ -114,9 +121,9 @@ def check(context, name, data, others, algo, flags, tolerance):
     began = time.perf_counter()
     session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
     load = time.perf_counter() - began
-    layouts = Model(path).spec["schema"].get("layouts") or []
+    layouts = tuple(map(tuple, Model(path).spec["schema"].get("layouts") or []))
     for kind, rows_file in (("rows", data), ("unseen", others)):
-        rows = read_rows(rows_file, layouts)
+        rows = table(rows_file, layouts)
         _, predictions = context.predictions(path, rows_file)
         with open(predictions, newline="") as f:
             ours = list(csv.DictReader(f))
