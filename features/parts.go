@@ -40,8 +40,3 @@ func (s *Schema) PartOf(name string) Part { return timeParts[s.part(name)] }
 
 // CrossJoin stands between the values of a cross.
 const CrossJoin = string(rune(crossJoin))
-
-// NumberText gives the text that a capped category has in the place of a
-// greater number: the decimal digits of x, without an exponent where it is a
-// whole number below 1e15.
-func NumberText(x float64) string { return string(appendNumber(nil, x)) }

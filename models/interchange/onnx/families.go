@@ -133,7 +133,7 @@ func (b *builder) squares(factors int, slots []string, vectors []float32, n int)
 	sum := b.cast(typeDouble, "vectors_sum_double", b.op("Sum", "vectors_sum", v...))
 	of := b.cast(typeDouble, "squares_sum_double", b.op("Sum", "squares_sum", squared...))
 	twice := b.with(node{op: "ReduceSum", attributes: []attribute{{"keepdims", int64(0)}}}, "products_twice",
-		b.op("Sub", "products_of_factors", b.op("Mul", "sum_squared", sum, sum), of), b.axis(1))
+		b.op("Sub", "products_of_factors", b.op("Mul", "sum_squared", sum, sum), of), b.second())
 	return b.op("Mul", "products", twice, b.double("half", .5))
 }
 

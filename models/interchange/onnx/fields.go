@@ -42,7 +42,7 @@ func (b *builder) capped(fd *features.Field) string {
 	}
 	is, v := b.parsed(x)
 	over := b.op("And", fd.Name+"/over", is, b.op("Greater", fd.Name+"/greater", v, b.double(fd.Name+"/cap", *fd.Cap)))
-	return b.op("Where", fd.Name+"/capped", over, b.text(fd.Name+"/cap_text", features.NumberText(*fd.Cap)), x)
+	return b.op("Where", fd.Name+"/capped", over, b.text(fd.Name+"/cap_text", fd.CapText()), x)
 }
 
 // parsed gives whether a column's text is a number, and the number, NaN where
@@ -108,9 +108,9 @@ func (b *builder) bin(f int) string {
 	one := b.integer(1)
 	if len(fd.Bounds) > 0 {
 		bounds := b.constant(array(fd.Name+"/bounds", fd.Bounds, 1, len(fd.Bounds)))
-		below := b.op("Less", fd.Name+"/below", bounds, b.op("Unsqueeze", fd.Name+"/column", x, b.axis(1)))
+		below := b.op("Less", fd.Name+"/below", bounds, b.op("Unsqueeze", fd.Name+"/column", x, b.second()))
 		count := b.with(node{op: "ReduceSum", attributes: []attribute{{"keepdims", int64(0)}}}, fd.Name+"/count",
-			b.cast(typeInt64, fd.Name+"/ones", below), b.axis(1))
+			b.cast(typeInt64, fd.Name+"/ones", below), b.second())
 		one = b.op("Add", fd.Name+"/bin", count, one)
 	}
 	return b.op("Where", fd.Name+"/code", b.op("IsNaN", fd.Name+"/missing", x), b.integer(0), one)

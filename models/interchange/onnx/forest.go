@@ -41,7 +41,7 @@ func (b *builder) ensemble(list [][]trees.Node) string {
 		e.tree(t)
 	}
 	sum := b.with(node{op: "TreeEnsemble", domain: domainML, attributes: e.attributes()}, "trees_sum", b.columnsOf("columns", columns))
-	return b.op("Squeeze", "leaves", sum, b.axis(1))
+	return b.op("Squeeze", "leaves", sum, b.second())
 }
 
 // firstCode is what stands for code 0. A set that has numbers up to 30 alone
@@ -150,8 +150,10 @@ func (e *forest) attributes() []attribute {
 		{"nodes_featureids", e.field},
 		{"nodes_modes", array("", e.modes, len(e.modes))},
 		{"nodes_splits", doubles(e.splits)},
-		{"nodes_truenodeids", e.yes}, {"nodes_trueleafs", e.yesLeaf},
-		{"nodes_falsenodeids", e.no}, {"nodes_falseleafs", e.noLeaf},
+		{"nodes_truenodeids", e.yes},
+		{"nodes_trueleafs", e.yesLeaf},
+		{"nodes_falsenodeids", e.no},
+		{"nodes_falseleafs", e.noLeaf},
 		{"leaf_targetids", make([]int64, len(e.leaves))},
 		{"leaf_weights", doubles(e.leaves)},
 	}

@@ -84,9 +84,9 @@ func (b *builder) integer(v int64) string {
 	return b.once("integer "+decimal(v), func() string { return b.constant(array("int/"+decimal(v), []int64{v})) })
 }
 
-// axis gives a list of one integer, an axis.
-func (b *builder) axis(v int64) string {
-	return b.once("axis "+decimal(v), func() string { return b.constant(array("axis/"+decimal(v), []int64{v}, 1)) })
+// second gives the number of the axis after that of the rows, as a list.
+func (b *builder) second() string {
+	return b.once("axis", func() string { return b.constant(array("axis/1", []int64{1}, 1)) })
 }
 
 // text gives a scalar.
@@ -119,7 +119,7 @@ func (b *builder) encode(name, x string, keys, values, otherwise *tensor) string
 func (b *builder) columnsOf(name string, list []string) string {
 	upright := make([]string, len(list))
 	for i, x := range list {
-		upright[i] = b.op("Unsqueeze", x+"/column", x, b.axis(1))
+		upright[i] = b.op("Unsqueeze", x+"/column", x, b.second())
 	}
 	return b.with(node{op: "Concat", attributes: []attribute{{"axis", int64(1)}}}, name, upright...)
 }

@@ -46,10 +46,15 @@ func Exporter() interchange.Exporter {
 	}
 }
 
+// known are the properties of a field that a graph follows; see
+// interchange.Beyond.
+var known = []string{"name", "from", "part", "type", "seed", "cap", "min_count", "bounds", "mean", "scale", "values"}
+
 // Export writes a to path, and to path.data what a protobuf message can't hold,
 // if the model takes more than 2 GB.
 func Export(ctx context.Context, a *models.Artifact, path string) (notes []string, err error) {
-	if err := interchange.Refuse("ONNX", interchange.Stateful(a.Spec)); err != nil {
+	faults := append(interchange.Stateful(a.Spec), interchange.Beyond(a.Spec, known...)...)
+	if err := interchange.Refuse("ONNX", faults); err != nil {
 		return nil, err
 	}
 	m, err := build(a)
@@ -113,8 +118,11 @@ func build(a *models.Artifact) (*model, error) {
 		doc:     fmt.Sprintf("P(click) by ctr's model %s (%s); a click is predicted above %v.", a.Hash, a.Model.Algo(), a.Threshold),
 		graph:   b.graph, domains: b.domains(),
 		metadata: [][2]string{
-			{"algo", a.Model.Algo()}, {"columns", string(columns)}, {"ctr_version", a.Version},
-			{"model", a.Hash}, {"threshold", strconv.FormatFloat(a.Threshold, 'g', -1, 64)},
+			{"algo", a.Model.Algo()},
+			{"columns", string(columns)},
+			{"ctr_version", a.Version},
+			{"model", a.Hash},
+			{"threshold", strconv.FormatFloat(a.Threshold, 'g', -1, 64)},
 		},
 	}, nil
 }

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -192,23 +191,6 @@ func TestTooLarge(t *testing.T) {
 	if _, err := m.write(path, 1000); err == nil || !strings.Contains(err.Error(), "ONNX holds at most 1000") {
 		t.Errorf("%v: want an error that says so", err)
 	}
-}
-
-// TestFieldIsKnown fails where a Field or Spec has learned something new, of
-// which the export would know nothing: see what it means for fields.go first.
-func TestFieldIsKnown(t *testing.T) {
-	f := func(v any, want ...string) {
-		t.Helper()
-		var got []string
-		for field := range reflect.TypeOf(v).Fields() {
-			got = append(got, field.Name)
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%T has %v: the export knows %v", v, got, want)
-		}
-	}
-	f(features.Field{}, "Name", "From", "Part", "Type", "Seed", "Cap", "MinCount", "Bounds", "Mean", "Scale", "Values", "Past", "Dict")
-	f(features.Spec{}, "Schema", "Fields", "Bits", "HistoryBits")
 }
 
 // TestNames has a column that is called as an output is.

@@ -96,7 +96,7 @@ func (b *builder) split(mark, x string, n int) []string {
 	})
 	// There are as many pieces as the text with the most has. The texts
 	// themselves follow, so that there are enough.
-	whole := b.op("Unsqueeze", x+"/column", x, b.axis(1))
+	whole := b.op("Unsqueeze", x+"/column", x, b.second())
 	inputs := []string{pieces}
 	for range n {
 		inputs = append(inputs, whole)
