@@ -15,7 +15,7 @@ from harness import guarded
 
 DOUBLE = 1e-12  # all is worked out in doubles
 FLOAT = 1e-6  # ctr adds up floats, in an order of its own
-BATCH = 4096  # rows a run: a field-aware machine has 4 kB of each row in memory
+BATCH = 4096  # rows a run: a field-aware machine has 25 kB of each row in memory
 
 # Name, algorithm, flags, tolerance.
 AVAZU = [
