@@ -58,3 +58,13 @@ func TestHourEqualsTime(t *testing.T) {
 		}
 	}
 }
+
+// TestPartOf: a part's name is a column's first, where there is one.
+func TestPartOf(t *testing.T) {
+	s := &Schema{Columns: []Column{{"hour", Time}, {"day", Category}}}
+	for name, want := range map[string]Part{"hour_time": HourTime, "month": Month, "day": Whole, "hour": Whole, "site": Whole, "": Whole} {
+		if got := s.PartOf(name); got != want {
+			t.Errorf("%q: %q: want %q", name, got, want)
+		}
+	}
+}

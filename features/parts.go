@@ -33,3 +33,10 @@ func unique(names []string) []string {
 	}
 	return out
 }
+
+// PartOf gives the part of the time that name stands for among the columns of
+// a cross; Whole, where it is a column.
+func (s *Schema) PartOf(name string) Part { return timeParts[s.part(name)] }
+
+// CrossJoin stands between the values of a cross.
+const CrossJoin = string(rune(crossJoin))

@@ -15,13 +15,18 @@ import (
 	"ctr/features"
 	"ctr/models"
 	"ctr/models/interchange"
+	"ctr/models/interchange/onnx"
 )
 
 // Importers are the formats that Import reads, by name.
 func Importers() []interchange.Importer { return nil }
 
 // Exporters are the formats that Export writes, by name.
-func Exporters() []interchange.Exporter { return nil }
+func Exporters() []interchange.Exporter {
+	return []interchange.Exporter{
+		onnx.Exporter(),
+	}
+}
 
 // ImportOptions say what to import, and as what.
 type ImportOptions struct {

@@ -236,4 +236,3 @@ func room(dst []float64, n int) (all, added []float64) {
 	}
 	return dst, dst[from:]
 }
-

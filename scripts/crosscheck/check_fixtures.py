@@ -33,7 +33,7 @@ def script(name, *args):
 
 
 def run(context):
-    """murmur_reference.py is not among them: it needs onnxruntime."""
+    """All that Python's tools say in files of ours, they say again."""
     made = context.scratch / "metrics"
     made.mkdir(exist_ok=True)
     script("metrics_reference.py", "generate", made)
@@ -44,9 +44,12 @@ def run(context):
     for name, kept in (("lr_reference.py", "models/linear/testdata/lr_reference.json"),
                        ("trees_reference.py", "models/trees/testdata/sklearn.json"),
                        ("ffm_reference.py", "models/factor/testdata/reference.json"),
-                       ("gbdt_reference.py", "models/trees/testdata/lightgbm.json")):
+                       ("gbdt_reference.py", "models/trees/testdata/lightgbm.json"),
+                       ("onnx_reference.py", "models/interchange/onnx/testdata/onnxruntime.json")):
         same = close(json.loads(script(name)), json.loads((ROOT / kept).read_text()))
         context.report.check(f"fixtures/{name}", same, f"gives {kept} again")
+    kept = ROOT / "features" / "testdata" / "murmur3.csv"
+    context.report.check("fixtures/murmur_reference.py", script("murmur_reference.py") == kept.read_text(), f"gives {kept.relative_to(ROOT)} again")
 
 
 def run_modelfile(context):

@@ -21,6 +21,7 @@ import check_fixtures
 import check_lr_rows
 import check_lr_weights
 import check_metrics
+import check_onnx
 import check_quality
 import check_recipes
 import check_replaced
@@ -35,6 +36,7 @@ CHECKS = [
     ("metrics", check_metrics.run),
     ("lr-rows", check_lr_rows.run),
     ("lr-weights", check_lr_weights.run),
+    ("onnx", check_onnx.run),
     ("determinism", check_determinism.run),
     ("replaced-lr", check_replaced.run_lr),
     ("replaced-dt", check_replaced.run_dt),
