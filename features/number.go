@@ -57,3 +57,12 @@ func appendNumber(dst []byte, x float64) []byte {
 	}
 	return strconv.AppendFloat(dst, x, 'g', -1, 64)
 }
+
+// CapText gives the text of f's cap, what a category's greater numbers are
+// looked up as; "" without one.
+func (f *Field) CapText() string {
+	if f.Cap == nil {
+		return ""
+	}
+	return string(appendNumber(nil, *f.Cap))
+}

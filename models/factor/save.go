@@ -53,16 +53,8 @@ func (m *Model) Save(f *models.File) error {
 	if err := f.PutU32(m.algo+"/slots", nil, sizes); err != nil {
 		return err
 	}
-	slots := slotCount(m.tables)
-	vectors, linear := make([]float32, slots*m.form.vectors()*m.factors), make([]float32, slots)
-	m.each(func(slot, vector, factor int, w *float32) {
-		if factor < 0 {
-			linear[slot] = *w
-		} else {
-			vectors[(slot*m.form.vectors()+vector)*m.factors+factor] = *w
-		}
-	})
-	if err := f.PutF32(m.algo+"/vectors", dimsOf(m.algo, slots, len(m.tables), m.factors), vectors); err != nil {
+	vectors, linear := m.Weights()
+	if err := f.PutF32(m.algo+"/vectors", dimsOf(m.algo, len(linear), len(m.tables), m.factors), vectors); err != nil {
 		return err
 	}
 	if err := f.PutF32(m.algo+"/linear", nil, linear); err != nil {

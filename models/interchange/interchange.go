@@ -5,7 +5,9 @@ package interchange
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -88,6 +90,29 @@ func Stateful(spec *features.Spec) (faults []string) {
 	for i := range spec.Fields {
 		if spec.Fields[i].Past != features.NoPast {
 			faults = append(faults, fmt.Sprintf("column %s depends on earlier rows (--history)", spec.Fields[i].Name))
+		}
+	}
+	return faults
+}
+
+// Beyond gives a fault for each field of spec that has a property, as the model
+// file names it, which is not among those known: so that a format refuses what
+// fields learn to do after it was written, and never leaves it out in silence.
+func Beyond(spec *features.Spec, known ...string) (faults []string) {
+	for i := range spec.Fields {
+		var properties map[string]json.RawMessage
+		text, err := json.Marshal(&spec.Fields[i])
+		if err == nil {
+			err = json.Unmarshal(text, &properties)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Sprintf("column %s: %v", spec.Fields[i].Name, err))
+			continue
+		}
+		for _, p := range slices.Sorted(maps.Keys(properties)) {
+			if !slices.Contains(known, p) && p != "history" {
+				faults = append(faults, fmt.Sprintf("column %s has %s %s", spec.Fields[i].Name, p, properties[p]))
+			}
 		}
 	}
 	return faults

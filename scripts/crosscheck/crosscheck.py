@@ -18,6 +18,7 @@ from pathlib import Path
 
 import check_determinism
 import check_fixtures
+import check_formats
 import check_lr_rows
 import check_lr_weights
 import check_metrics
@@ -42,6 +43,8 @@ CHECKS = [
     ("quality", check_quality.run),
     ("synth", check_synth.run),
     ("recipes", check_recipes.run),
+    ("json", check_formats.run_json),
+    ("pmml", check_formats.run_pmml),
     ("synth-fused", check_fixtures.run_fused),
 ]
 
