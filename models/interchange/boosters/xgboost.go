@@ -1,0 +1,280 @@
+package boosters
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"ctr/models"
+	"ctr/models/interchange"
+	"ctr/models/trees"
+)
+
+// XGBoost reads the JSON that Booster.save_model("model.json") writes, of
+// XGBoost 1.7 to 3, and the same in UBJSON.
+func XGBoost() interchange.Importer {
+	return interchange.Importer{
+		Name: "xgboost", Title: "a JSON or UBJSON model of XGBoost 1.7 to 3 with booster gbtree and objective binary:logistic (Booster.save_model)",
+		Import: func(ctx context.Context, path string, o interchange.ImportOptions) (*models.Artifact, []string, error) {
+			return read(ctx, path, o, parseXGBoost)
+		},
+	}
+}
+
+// xgbFile is what is read of the file.
+type xgbFile struct {
+	Learner struct {
+		Attributes struct {
+			Best string `json:"best_iteration"`
+		} `json:"attributes"`
+		Names   []string `json:"feature_names"`
+		Booster struct {
+			Name  string `json:"name"`
+			Model struct {
+				Cats  xgbCats   `json:"cats"`
+				Trees []xgbTree `json:"trees"`
+			} `json:"model"`
+		} `json:"gradient_booster"`
+		Param struct {
+			Base     string `json:"base_score"`
+			Classes  string `json:"num_class"`
+			Features string `json:"num_feature"`
+			Targets  string `json:"num_target"`
+		} `json:"learner_model_param"`
+		Objective struct {
+			Name string `json:"name"`
+		} `json:"objective"`
+	} `json:"learner"`
+}
+
+// xgbTree are the arrays of one tree.
+type xgbTree struct {
+	Left       []int32   `json:"left_children"`
+	Right      []int32   `json:"right_children"`
+	Features   []int32   `json:"split_indices"`
+	Conditions []float32 `json:"split_conditions"`
+	Kinds      []int32   `json:"split_type"`
+	Default    []flag    `json:"default_left"`
+	Categories []int32   `json:"categories"`
+	Nodes      []int32   `json:"categories_nodes"`
+	Segments   []int32   `json:"categories_segments"`
+	Sizes      []int32   `json:"categories_sizes"`
+	Param      struct {
+		Vector string `json:"size_leaf_vector"`
+	} `json:"tree_param"`
+}
+
+// xgbCats are the values of categories, a list a feature: the bytes of texts
+// and where each ends, or numbers. XGBoost has them from 3.1 on.
+type xgbCats struct {
+	Enc []struct {
+		Offsets []int64  `json:"offsets"`
+		Values  []scalar `json:"values"`
+	} `json:"enc"`
+}
+
+// parseXGBoost reads a model.
+func parseXGBoost(text []byte) (*ensemble, error) {
+	var f xgbFile
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, fmt.Errorf("want a JSON model of XGBoost: %w", err)
+	}
+	l := &f.Learner
+	e := &ensemble{tool: "xgboost", size: len(text), missing: true, names: l.Names}
+	if err := e.xgbSettings(&f); err != nil {
+		return nil, err
+	}
+	if err := e.xgbCategories(&l.Booster.Model.Cats); err != nil {
+		return nil, err
+	}
+	codes := 0
+	for i := range l.Booster.Model.Trees {
+		t := &l.Booster.Model.Trees[i]
+		nodes, err := t.nodes()
+		if err == nil {
+			for k := range nodes {
+				codes += len(nodes[k].Codes)
+			}
+			err = e.room(codes)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tree %d: %w", i, err)
+		}
+		e.trees = append(e.trees, nodes)
+		*t = xgbTree{}
+	}
+	if len(e.trees) == 0 {
+		return nil, errors.New("no trees: want 1 or more")
+	}
+	return e, nil
+}
+
+// xgbSettings reads the settings and refuses what would not be ctr's gbdt.
+func (e *ensemble) xgbSettings(f *xgbFile) error {
+	l := &f.Learner
+	if l.Booster.Name != "gbtree" {
+		return fmt.Errorf("booster %q: want gbtree", short(l.Booster.Name))
+	}
+	if l.Objective.Name != "binary:logistic" && l.Objective.Name != "reg:logistic" {
+		return fmt.Errorf("objective %q: want binary:logistic", short(l.Objective.Name))
+	}
+	if c := l.Param.Classes; c != "" && c != "0" && c != "1" {
+		return fmt.Errorf("num_class %s: want 0", short(c))
+	}
+	if t := l.Param.Targets; t != "" && t != "0" && t != "1" {
+		return fmt.Errorf("num_target %s: want 1", short(t))
+	}
+	// 3.1 and later write a list of one.
+	p, err := strconv.ParseFloat(strings.Trim(l.Param.Base, "[]"), 32)
+	if err != nil || !(p > 0 && p < 1) {
+		return fmt.Errorf("base_score %s: want a probability above 0 and below 1", short(l.Param.Base))
+	}
+	e.base = -math.Log(1/p - 1)
+	if l.Attributes.Best != "" {
+		e.notes = append(e.notes, "best_iteration "+short(l.Attributes.Best)+": all trees are read, as Booster.predict takes them all; save model[:best_iteration+1] to have those alone")
+	}
+	if len(e.names) == 0 {
+		n, err := strconv.Atoi(l.Param.Features)
+		if err != nil || n < 1 || n > e.size {
+			return fmt.Errorf("num_feature %s: want 1 or more, and names of features where there are many", short(l.Param.Features))
+		}
+		e.notes = append(e.notes, "the model has no names of features: its columns are f0, f1, …")
+		for i := range min(n, maxUnnamed) {
+			e.names = append(e.names, "f"+strconv.Itoa(i))
+		}
+	}
+	return unique(e.names)
+}
+
+// maxUnnamed bounds the names that are made up.
+const maxUnnamed = 1 << 16
+
+// xgbCategories reads the values of categories.
+func (e *ensemble) xgbCategories(c *xgbCats) error {
+	e.values = map[int][][]string{}
+	for f := range c.Enc {
+		enc := &c.Enc[f]
+		if len(enc.Offsets) == 0 {
+			for _, v := range enc.Values {
+				e.values[f] = append(e.values[f], v.texts())
+			}
+			continue
+		}
+		text := make([]byte, len(enc.Values))
+		for i, v := range enc.Values {
+			b, err := strconv.ParseInt(string(v), 10, 16)
+			if err != nil || b < -128 || b > 255 {
+				return fmt.Errorf("feature %d: categories: %s: want a byte", f, short(string(v)))
+			}
+			text[i] = byte(b)
+		}
+		for i, end := range enc.Offsets[1:] {
+			from := enc.Offsets[i]
+			if from < 0 || end < from || end > int64(len(text)) {
+				return fmt.Errorf("feature %d: categories: offsets %d … %d: want a rise within %d", f, from, end, len(text))
+			}
+			e.values[f] = append(e.values[f], []string{string(text[from:end])})
+		}
+	}
+	return nil
+}
+
+// nodes gives the nodes that are not deleted, the root first.
+func (t *xgbTree) nodes() ([]node, error) {
+	n := len(t.Left)
+	for name, have := range map[string]int{
+		"right_children": len(t.Right), "split_indices": len(t.Features), "split_conditions": len(t.Conditions), "default_left": len(t.Default),
+	} {
+		if have != n || n == 0 {
+			return nil, fmt.Errorf("%s: %d nodes: want %d as in left_children, and 1 or more", name, have, n)
+		}
+	}
+	if v := t.Param.Vector; v != "" && v != "0" && v != "1" {
+		return nil, fmt.Errorf("size_leaf_vector %s: want 1", short(v))
+	}
+	sets, err := t.sets()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]node, 1, n)
+	from := make([]int32, 1, n) // of each node in out, its place in the file
+	for at := 0; at < len(out); at++ {
+		i := from[at]
+		c := t.Conditions[i]
+		if c != c {
+			return nil, fmt.Errorf("node %d: NaN: want a number", i)
+		}
+		if t.Left[i] == -1 {
+			out[at].Value = float64(c)
+			continue
+		}
+		for _, child := range []int32{t.Left[i], t.Right[i]} {
+			if child < 1 || int(child) >= n || len(from) >= n {
+				return nil, fmt.Errorf("node %d: child %d: want one of %d nodes, each with one parent", i, child, n)
+			}
+			from = append(from, child)
+		}
+		v := node{Node: trees.Node{Field: int(t.Features[i]), Left: len(out), Right: len(out) + 1, MissingLeft: bool(t.Default[i])}}
+		if int(i) < len(t.Kinds) && t.Kinds[i] == 1 {
+			// Decision in src/common/categorical.h: what the set has goes right.
+			v.category, v.swapped, v.Codes = true, true, sets[i]
+		} else {
+			v.Value = below(c)
+		}
+		out[at] = v
+		out = append(out, node{}, node{})
+	}
+	return out, nil
+}
+
+// sets gives the categories of each node that has a set.
+func (t *xgbTree) sets() (map[int32][]uint32, error) {
+	if len(t.Segments) != len(t.Nodes) || len(t.Sizes) != len(t.Nodes) {
+		return nil, fmt.Errorf("categories_nodes: %d, with %d segments and %d sizes: want as many", len(t.Nodes), len(t.Segments), len(t.Sizes))
+	}
+	sets, total := map[int32][]uint32{}, 0
+	for k, i := range t.Nodes {
+		lo, size := int64(t.Segments[k]), int64(t.Sizes[k])
+		if lo < 0 || size < 0 || lo+size > int64(len(t.Categories)) {
+			return nil, fmt.Errorf("categories of node %d: %d from %d on: want them within %d", i, size, lo, len(t.Categories))
+		}
+		// Segments may lie over each other in a file of ill will alone.
+		if total += int(size); total > len(t.Categories) {
+			return nil, fmt.Errorf("categories_sizes: more than %d in all", len(t.Categories))
+		}
+		for _, c := range t.Categories[lo : lo+size] {
+			if c < 0 {
+				return nil, fmt.Errorf("category %d: want 0 or more", c)
+			}
+			sets[i] = append(sets[i], uint32(c))
+		}
+	}
+	return sets, nil
+}
+
+// below gives the greatest float64 that becomes a float32 less than c when it
+// is rounded to one: v <= below(c) is what XGBoost asks by float32(v) < c.
+func below(c float32) float64 {
+	under := math.Nextafter32(c, float32(math.Inf(-1)))
+	const overflow = 1<<128 - 1<<103 // from here on a float32 is infinite
+	var middle float64
+	switch {
+	case math.IsInf(float64(c), -1): // nothing is less
+		return math.Inf(-1)
+	case math.IsInf(float64(under), -1):
+		return -overflow
+	case math.IsInf(float64(c), 1):
+		middle = overflow
+	default:
+		middle = (float64(under) + float64(c)) / 2
+	}
+	// Half way between two, the one whose last bit is 0 is taken.
+	if float32(middle) < c {
+		return middle
+	}
+	return math.Nextafter(middle, math.Inf(-1))
+}
