@@ -21,14 +21,13 @@ import (
 // ensemble is a model on its way: trees whose nodes look at features, which
 // have no fields yet, and at categories, which have no codes yet.
 type ensemble struct {
-	tool  string
 	names []string // of the features
 	base  float64
 	trees [][]node
 	notes []string
-	// values gives the texts of category c of a feature: several may mean the
-	// same. It is nil for a feature whose categories are whole numbers.
-	values map[int][][]string
+	// values are the values of a feature's categories; a feature without has
+	// whole numbers.
+	values map[int]values
 	// missing says that a category which is missing is not one never seen.
 	missing bool
 	// size is the length of what was read.
@@ -169,33 +168,38 @@ func (e *ensemble) fields() (*features.Spec, []features.Column, error) {
 func (e *ensemble) dictionary(feature int, u *use) (*features.Dictionary, error) {
 	var text []byte
 	offsets := []uint64{0}
-	add := func(v string) {
-		text = append(text, v...)
-		offsets = append(offsets, uint64(len(text)))
-	}
-	list, named := e.values[feature]
-	empty := false
-	if named {
-		if n := len(u.codes); n > 0 && int64(u.codes[n-1]) >= int64(len(list)) {
-			return nil, fmt.Errorf("category %d: want 0 … %d", u.codes[n-1], len(list)-1)
+	empty, next := false, 0
+	category := func(c int, texts ...string) error {
+		// A category that no set has goes where values never seen go.
+		if next == len(u.codes) || uint32(c) != u.codes[next] {
+			return nil
 		}
-		u.codes = u.codes[:0]
-		for c, texts := range list {
-			u.codes, u.first = append(u.codes, uint32(c)), append(u.first, uint32(len(offsets)))
-			for _, v := range texts {
-				add(v)
-				empty = empty || v == ""
-			}
+		next++
+		u.first = append(u.first, uint32(len(offsets)))
+		for _, v := range texts {
+			text = append(text, v...)
+			offsets = append(offsets, uint64(len(text)))
+			empty = empty || v == ""
+		}
+		return nil
+	}
+	if list, ok := e.values[feature]; ok {
+		if err := list.each(category); err != nil {
+			return nil, err
+		}
+		if next < len(u.codes) {
+			return nil, fmt.Errorf("category %d: has no value", u.codes[next])
 		}
 	} else {
-		for _, c := range u.codes {
-			u.first = append(u.first, uint32(len(offsets)))
-			add(strconv.FormatUint(uint64(c), 10))
+		for _, c := range slices.Clone(u.codes) {
+			if err := category(int(c), strconv.FormatUint(uint64(c), 10)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	u.first = append(u.first, uint32(len(offsets)))
 	if e.missing && !empty {
-		add("")
+		offsets = append(offsets, uint64(len(text)))
 	}
 	return features.NewDictionary(text, offsets)
 }
@@ -229,9 +233,9 @@ func (e *ensemble) settle(n *node, u *use, spec *features.Spec) error {
 }
 
 // room reports more categories in sets than a model of that length has: each
-// takes four bytes, of which a wild file declares eleven for one of its own.
+// takes four bytes, and eleven bytes of a wild file have 32 of them.
 func (e *ensemble) room(codes int) error {
-	if most := e.size + e.size/2 + 4096; codes > most {
+	if most := e.size + 4096; codes > most {
 		return fmt.Errorf("%d categories in the sets of all nodes: want at most %d in a file of %d bytes", codes, most, e.size)
 	}
 	return nil
@@ -256,12 +260,11 @@ func short(s string) string {
 
 // unique reports a name that is empty or comes twice.
 func unique(names []string) error {
-	seen := make(map[string]bool, len(names))
-	for i, n := range names {
-		if n == "" || seen[n] {
-			return fmt.Errorf("feature %d: name %q: want one of its own", i, short(n))
+	sorted := slices.Sorted(slices.Values(names))
+	for i, n := range sorted {
+		if n == "" || i > 0 && n == sorted[i-1] {
+			return fmt.Errorf("feature name %q: want one of its own", short(n))
 		}
-		seen[n] = true
 	}
 	return nil
 }

@@ -19,12 +19,12 @@ type grow struct {
 
 // child is an inner node of the file's, or a leaf.
 type child struct {
-	at   int64
+	at   int32
 	leaf bool
 }
 
 // childOf reads a child: a number below 0 is a leaf's, inverted.
-func childOf(c int64) child {
+func childOf(c int32) child {
 	if c < 0 {
 		return child{^c, true}
 	}
@@ -41,7 +41,7 @@ func (g *grow) place(c child) (int, error) {
 	if !c.leaf {
 		limit--
 	}
-	if c.at >= int64(limit) {
+	if int(c.at) >= limit {
 		return 0, fmt.Errorf("child %d: want one below %d", c.at, limit)
 	}
 	if g.depth++; g.depth > min(maxDepth, len(g.t.leaves)) {
@@ -71,7 +71,7 @@ func (g *grow) place(c child) (int, error) {
 }
 
 // number lays out a split of a number.
-func (g *grow) number(at int, n node, i int64, left, right child) error {
+func (g *grow) number(at int, n node, i int32, left, right child) error {
 	threshold, toLeft := g.t.thresholds[i], g.t.decisions[i]&defaultLeft != 0
 	if math.IsNaN(threshold) {
 		return fmt.Errorf("node %d: threshold NaN: want a number", i)
@@ -142,7 +142,7 @@ func (g *grow) chain(at int, n node, ends []float64, of []child, missing int) er
 
 // bytesPerNode is fewer than the text of a node has: above that many nodes a
 // model is none that was written by LightGBM, or one whose zeros cost too much.
-const bytesPerNode = 24
+const bytesPerNode = 48
 
 func (g *grow) add(n node) error {
 	if g.lightgbm.nodes++; g.lightgbm.nodes > 64+g.size/bytesPerNode {
@@ -159,18 +159,15 @@ func (g *grow) set(number float64) (codes []uint32, err error) {
 		return nil, fmt.Errorf("category set %v: want 0 … %d", number, len(g.t.bounds)-2)
 	}
 	lo, hi := g.t.bounds[k], g.t.bounds[k+1]
-	if lo < 0 || hi < lo || hi > int64(len(g.t.words)) || hi-lo > math.MaxInt32/32 {
+	if lo < 0 || hi < lo || int(hi) > len(g.t.words) || hi-lo > math.MaxInt32/32 {
 		return nil, fmt.Errorf("cat_boundaries %d … %d: want a rise within %d", lo, hi, len(g.t.words))
 	}
 	for w, word := range g.t.words[lo:hi] {
-		if word < 0 || word > math.MaxUint32 {
-			return nil, fmt.Errorf("cat_threshold %d: want 32 bits", word)
-		}
-		g.codes += bits.OnesCount32(uint32(word))
+		g.codes += bits.OnesCount32(word)
 		if err := g.room(g.codes); err != nil {
 			return nil, err
 		}
-		for rest := uint32(word); rest != 0; rest &= rest - 1 {
+		for rest := word; rest != 0; rest &= rest - 1 {
 			codes = append(codes, uint32(w*32+bits.TrailingZeros32(rest)))
 		}
 	}
@@ -178,8 +175,8 @@ func (g *grow) set(number float64) (codes []uint32, err error) {
 }
 
 // rowsAt gives a count of training rows, 0 where there is none.
-func rowsAt(list []int64, i int64) uint32 {
-	if i >= int64(len(list)) || list[i] < 0 || list[i] > math.MaxUint32 {
+func rowsAt(list []int32, i int32) uint32 {
+	if int(i) >= len(list) || list[i] < 0 {
 		return 0
 	}
 	return uint32(list[i])

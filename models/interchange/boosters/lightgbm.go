@@ -41,7 +41,7 @@ const pandas = "pandas_categorical:"
 // of each tree after a line "Tree=0", then "end of trees", parameters, and
 // pandas' categories.
 func parseLightGBM(text []byte) (*ensemble, error) {
-	m := &lightgbm{ensemble: ensemble{tool: "lightgbm", size: len(text)}}
+	m := &lightgbm{ensemble: ensemble{size: len(text)}}
 	if first, _, _ := bytes.Cut(text, []byte("\n")); strings.TrimSpace(string(first[:min(len(first), 20)])) != "tree" {
 		return nil, errors.New(`first line: want "tree", as LightGBM's text models have`)
 	}
@@ -73,12 +73,21 @@ func parseLightGBM(text []byte) (*ensemble, error) {
 	return &m.ensemble, nil
 }
 
-// pairs gives the lines key=value; a line without = is a key alone.
+// keys are those that are read.
+var keys = []string{
+	"num_class", "num_tree_per_iteration", "objective", "feature_names", "feature_infos", "average_output",
+	"num_leaves", "num_cat", "is_linear", "split_feature", "decision_type", "threshold", "left_child", "right_child",
+	"leaf_value", "leaf_count", "internal_count", "cat_boundaries", "cat_threshold",
+}
+
+// pairs gives the lines key=value whose key is read; a line without = is a key
+// alone.
 func pairs(block []byte) map[string]string {
 	list := map[string]string{}
 	for line := range bytes.Lines(block) {
-		if key, value, _ := strings.Cut(strings.TrimRight(string(line), "\r\n"), "="); key != "" {
-			list[key] = value
+		key, value, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte("="))
+		if i := slices.Index(keys, string(key)); i >= 0 {
+			list[keys[i]] = string(value)
 		}
 	}
 	return list
@@ -143,21 +152,25 @@ func (m *lightgbm) categories(tail []byte) error {
 		return nil
 	}
 	list, _, _ = bytes.Cut(list, []byte("\n"))
-	var values [][]scalar
-	if err := json.Unmarshal(list, &values); err != nil {
-		return fmt.Errorf("pandas_categorical: %w", err)
+	if !json.Valid(list) {
+		return errors.New("pandas_categorical: want JSON")
 	}
-	if len(values) == 0 {
+	if string(list) == "null" {
 		return nil
 	}
-	if len(values) != len(m.category) {
-		return fmt.Errorf("pandas_categorical: %d columns, where the model has %d categories: want as many", len(values), len(m.category))
-	}
-	m.values = map[int][][]string{}
-	for i, f := range m.category {
-		for _, v := range values[i] {
-			m.values[f] = append(m.values[f], v.texts())
+	m.values = map[int]values{}
+	columns := 0
+	err := elements(list, func(i int, element []byte) error {
+		if columns++; i < len(m.category) {
+			m.values[m.category[i]] = values{list: element}
 		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("pandas_categorical: %w", err)
+	}
+	if columns > 0 && columns != len(m.category) {
+		return fmt.Errorf("pandas_categorical: %d columns, where the model has %d categories: want as many", columns, len(m.category))
 	}
 	return nil
 }
@@ -177,8 +190,9 @@ const zeroThreshold = float64(float32(1e-35))
 
 // lgbTree are the arrays of one tree.
 type lgbTree struct {
-	left, right, features, decisions, bounds, words, leafRows, nodeRows []int64
-	thresholds, leaves                                                  []float64
+	left, right, features, decisions, bounds, leafRows, nodeRows []int32
+	words                                                        []uint32
+	thresholds, leaves                                           []float64
 }
 
 // tree reads one tree.
@@ -202,7 +216,7 @@ func (m *lightgbm) tree(p map[string]string) ([]node, error) {
 		t.thresholds = list(&r, "threshold", func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
 		t.leafRows, t.nodeRows = r.ints("leaf_count", -1), r.ints("internal_count", -1)
 		if v := p["num_cat"]; v != "0" && v != "" {
-			t.bounds, t.words = r.ints("cat_boundaries", -1), r.ints("cat_threshold", -1)
+			t.bounds, t.words = r.ints("cat_boundaries", -1), list(&r, "cat_threshold", parseUint32)
 		}
 		if r.err == nil && len(t.thresholds) != n {
 			r.err = fmt.Errorf("threshold: %d numbers: want %d", len(t.thresholds), n)
@@ -224,7 +238,7 @@ type numbers struct {
 
 // list reads the numbers of a key.
 func list[T any](r *numbers, key string, parse func(string) (T, error)) []T {
-	var out []T
+	out := make([]T, 0, strings.Count(r.pairs[key], " ")+1)
 	for word := range strings.FieldsSeq(r.pairs[key]) {
 		x, err := parse(word)
 		if err != nil {
@@ -239,10 +253,18 @@ func list[T any](r *numbers, key string, parse func(string) (T, error)) []T {
 }
 
 // ints reads whole numbers, of which there must be so many, unless -1.
-func (r *numbers) ints(key string, want int) []int64 {
-	out := list(r, key, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+func (r *numbers) ints(key string, want int) []int32 {
+	out := list(r, key, func(s string) (int32, error) {
+		x, err := strconv.ParseInt(s, 10, 32)
+		return int32(x), err
+	})
 	if r.err == nil && want >= 0 && len(out) != want {
 		r.err = fmt.Errorf("%s: %d numbers: want %d", key, len(out), want)
 	}
 	return out
+}
+
+func parseUint32(s string) (uint32, error) {
+	x, err := strconv.ParseUint(s, 10, 32)
+	return uint32(x), err
 }

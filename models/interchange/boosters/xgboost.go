@@ -31,12 +31,14 @@ type xgbFile struct {
 		Attributes struct {
 			Best string `json:"best_iteration"`
 		} `json:"attributes"`
-		Names   []string `json:"feature_names"`
+		Names   json.RawMessage `json:"feature_names"`
 		Booster struct {
 			Name  string `json:"name"`
 			Model struct {
-				Cats  xgbCats   `json:"cats"`
-				Trees []xgbTree `json:"trees"`
+				Cats struct {
+					Enc json.RawMessage `json:"enc"`
+				} `json:"cats"`
+				Trees json.RawMessage `json:"trees"`
 			} `json:"model"`
 		} `json:"gradient_booster"`
 		Param struct {
@@ -68,49 +70,63 @@ type xgbTree struct {
 	} `json:"tree_param"`
 }
 
-// xgbCats are the values of categories, a list a feature: the bytes of texts
-// and where each ends, or numbers. XGBoost has them from 3.1 on.
+// xgbCats are the values of a feature's categories: the bytes of texts and
+// where each ends, or numbers. XGBoost has them from 3.1 on.
 type xgbCats struct {
-	Enc []struct {
-		Offsets []int64  `json:"offsets"`
-		Values  []scalar `json:"values"`
-	} `json:"enc"`
+	Offsets []int64         `json:"offsets"`
+	Values  json.RawMessage `json:"values"`
 }
 
 // parseXGBoost reads a model.
 func parseXGBoost(text []byte) (*ensemble, error) {
 	var f xgbFile
-	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, fmt.Errorf("want a JSON model of XGBoost: %w", err)
+	e := &ensemble{size: len(text), missing: true}
+	if len(text) > 1 && text[0] == '{' && text[1] != '"' && text[1] > ' ' { // JSON has a name there, UBJSON its length
+		var err error
+		if text, err = fromUBJ(text); err != nil {
+			return nil, err
+		}
 	}
-	l := &f.Learner
-	e := &ensemble{tool: "xgboost", size: len(text), missing: true, names: l.Names}
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, fmt.Errorf("want a JSON or UBJSON model of XGBoost: %w", err)
+	}
+	model := &f.Learner.Booster.Model
 	if err := e.xgbSettings(&f); err != nil {
 		return nil, err
 	}
-	if err := e.xgbCategories(&l.Booster.Model.Cats); err != nil {
-		return nil, err
+	e.values = map[int]values{}
+	if len(model.Cats.Enc) > 0 {
+		if err := elements(model.Cats.Enc, e.xgbCategories); err != nil {
+			return nil, err
+		}
+	}
+	if len(model.Trees) == 0 {
+		return nil, errors.New("no trees: want 1 or more")
 	}
 	codes := 0
-	for i := range l.Booster.Model.Trees {
-		t := &l.Booster.Model.Trees[i]
-		nodes, err := t.nodes()
+	err := elements(model.Trees, func(i int, element []byte) error {
+		var t xgbTree
+		err := json.Unmarshal(element, &t)
+		var nodes []node
 		if err == nil {
-			for k := range nodes {
-				codes += len(nodes[k].Codes)
-			}
+			nodes, err = t.nodes()
+		}
+		for k := range nodes {
+			codes += len(nodes[k].Codes)
+		}
+		if err == nil {
 			err = e.room(codes)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("tree %d: %w", i, err)
+			return fmt.Errorf("tree %d: %w", i, err)
 		}
 		e.trees = append(e.trees, nodes)
-		*t = xgbTree{}
+		return nil
+	})
+	if err == nil && len(e.trees) == 0 {
+		err = errors.New("no trees: want 1 or more")
 	}
-	if len(e.trees) == 0 {
-		return nil, errors.New("no trees: want 1 or more")
-	}
-	return e, nil
+	return e, err
 }
 
 // xgbSettings reads the settings and refuses what would not be ctr's gbdt.
@@ -137,6 +153,19 @@ func (e *ensemble) xgbSettings(f *xgbFile) error {
 	if l.Attributes.Best != "" {
 		e.notes = append(e.notes, "best_iteration "+short(l.Attributes.Best)+": all trees are read, as Booster.predict takes them all; save model[:best_iteration+1] to have those alone")
 	}
+	if len(l.Names) > 0 {
+		err := elements(l.Names, func(i int, element []byte) error {
+			var name string
+			if err := json.Unmarshal(element, &name); err != nil {
+				return fmt.Errorf("feature_names: %w", err)
+			}
+			e.names = append(e.names, name)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	if len(e.names) == 0 {
 		n, err := strconv.Atoi(l.Param.Features)
 		if err != nil || n < 1 || n > e.size {
@@ -153,34 +182,30 @@ func (e *ensemble) xgbSettings(f *xgbFile) error {
 // maxUnnamed bounds the names that are made up.
 const maxUnnamed = 1 << 16
 
-// xgbCategories reads the values of categories.
-func (e *ensemble) xgbCategories(c *xgbCats) error {
-	e.values = map[int][][]string{}
-	for f := range c.Enc {
-		enc := &c.Enc[f]
-		if len(enc.Offsets) == 0 {
-			for _, v := range enc.Values {
-				e.values[f] = append(e.values[f], v.texts())
-			}
-			continue
-		}
-		text := make([]byte, len(enc.Values))
-		for i, v := range enc.Values {
-			b, err := strconv.ParseInt(string(v), 10, 16)
-			if err != nil || b < -128 || b > 255 {
-				return fmt.Errorf("feature %d: categories: %s: want a byte", f, short(string(v)))
-			}
-			text[i] = byte(b)
-		}
-		for i, end := range enc.Offsets[1:] {
-			from := enc.Offsets[i]
-			if from < 0 || end < from || end > int64(len(text)) {
-				return fmt.Errorf("feature %d: categories: offsets %d … %d: want a rise within %d", f, from, end, len(text))
-			}
-			e.values[f] = append(e.values[f], []string{string(text[from:end])})
-		}
+// xgbCategories reads the values of a feature's categories.
+func (e *ensemble) xgbCategories(feature int, element []byte) error {
+	var c xgbCats
+	if err := json.Unmarshal(element, &c); err != nil {
+		return fmt.Errorf("feature %d: categories: %w", feature, err)
 	}
-	return nil
+	if len(c.Values) == 0 || string(c.Values) == "[]" {
+		return nil
+	}
+	if len(c.Offsets) == 0 {
+		e.values[feature] = values{list: c.Values}
+		return nil
+	}
+	v := values{offsets: c.Offsets}
+	err := elements(c.Values, func(_ int, b []byte) error {
+		x, err := strconv.ParseInt(string(b), 10, 16)
+		if err != nil || x < -128 || x > 255 {
+			return fmt.Errorf("feature %d: categories: %s: want a byte", feature, short(string(b)))
+		}
+		v.text = append(v.text, byte(x))
+		return nil
+	})
+	e.values[feature] = v
+	return err
 }
 
 // nodes gives the nodes that are not deleted, the root first.

@@ -16,16 +16,14 @@ func (e *export) model() error {
 	switch m := e.a.Model.(type) {
 	case *trees.Model:
 		if m.Algo() == "dt" {
-			e.tree(e.trees[0], true)
-			return e.ctx.Err()
+			return e.tree(e.trees[0], true)
 		}
 		return e.forest("average", true)
 	case *trees.Boosted:
 		return e.chain(m.Base())
 	}
 	if e.trees == nil {
-		e.regression(e.lr.Bias(), true)
-		return e.ctx.Err()
+		return e.regression(e.lr.Bias(), true)
 	}
 	return e.chain(e.lr.Bias())
 }
@@ -33,8 +31,9 @@ func (e *export) model() error {
 // chain writes trees whose sum goes into a regression.
 func (e *export) chain(bias float64) error {
 	e.open("MiningModel", "functionName", "regression")
-	e.miningSchema()
-	e.output()
+	if err := e.whole(); err != nil {
+		return err
+	}
 	e.open("Segmentation", "multipleModelMethod", "modelChain")
 	e.open("Segment", "id", "1")
 	e.empty("True")
@@ -44,15 +43,22 @@ func (e *export) chain(bias float64) error {
 	e.close(1)
 	e.open("Segment", "id", "2")
 	e.empty("True")
-	e.regression(bias, false)
+	if err := e.regression(bias, false); err != nil {
+		return err
+	}
 	e.close(3)
 	return nil
 }
 
 // regression writes a logistic regression on the weights of fields, where there
 // are any, and the sum of trees, where there is one.
-func (e *export) regression(bias float64, whole bool) {
+func (e *export) regression(bias float64, whole bool) error {
 	e.open("RegressionModel", "functionName", "regression", "normalizationMethod", "logit")
+	if whole {
+		if err := e.whole(); err != nil {
+			return err
+		}
+	}
 	var terms []string
 	if e.lr != nil {
 		for i := range e.spec.Fields {
@@ -62,10 +68,7 @@ func (e *export) regression(bias float64, whole bool) {
 	if e.trees != nil {
 		terms = append(terms, e.leaves)
 	}
-	if whole {
-		e.miningSchema()
-		e.output()
-	} else {
+	if !whole {
 		e.inner(terms)
 	}
 	e.open("RegressionTable", "intercept", number(bias))
@@ -73,6 +76,7 @@ func (e *export) regression(bias float64, whole bool) {
 		e.empty("NumericPredictor", "name", name, "coefficient", "1")
 	}
 	e.close(2)
+	return nil
 }
 
 // inner names what a model inside another one reads.
@@ -92,8 +96,9 @@ func (e *export) inner(names []string) {
 func (e *export) forest(method string, whole bool) error {
 	e.open("MiningModel", "functionName", "regression")
 	if whole {
-		e.miningSchema()
-		e.output()
+		if err := e.whole(); err != nil {
+			return err
+		}
 	} else {
 		e.inner(e.read(e.trees...))
 		e.open("Output")
@@ -104,11 +109,10 @@ func (e *export) forest(method string, whole bool) error {
 	for t, nodes := range e.trees {
 		e.open("Segment", "id", strconv.Itoa(t+1))
 		e.empty("True")
-		e.tree(nodes, false)
-		e.close(1)
-		if err := e.ctx.Err(); err != nil {
+		if err := e.tree(nodes, false); err != nil {
 			return err
 		}
+		e.close(1)
 	}
 	e.close(2)
 	return nil
@@ -136,17 +140,18 @@ func (e *export) read(list ...[]trees.Node) (names []string) {
 func (e *export) looked(f int) string { return e.named[codeKey(f)] }
 
 // tree writes one tree.
-func (e *export) tree(nodes []trees.Node, whole bool) {
-	attributes := []string{"functionName", "regression", "missingValueStrategy", "defaultChild", "splitCharacteristic", "binarySplit"}
-	e.open("TreeModel", attributes...)
+func (e *export) tree(nodes []trees.Node, whole bool) error {
+	e.open("TreeModel", "functionName", "regression", "missingValueStrategy", "defaultChild", "splitCharacteristic", "binarySplit")
 	if whole {
-		e.miningSchema()
-		e.output()
+		if err := e.whole(); err != nil {
+			return err
+		}
 	} else {
 		e.inner(e.read(nodes))
 	}
 	e.node(nodes, 0, func() { e.empty("True") })
 	e.close(1)
+	return e.ctx.Err()
 }
 
 // node writes node i, which rows come to that meet the predicate.

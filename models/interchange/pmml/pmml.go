@@ -5,7 +5,9 @@
 // Every field becomes derived fields: "code(…)", the code that trees look at,
 // by a table of values; "number(…)"; and "weight(…)", what the field adds to the
 // log-odds of a logistic regression. So values stand in the document once,
-// whatever the number of trees.
+// whatever the number of trees. They are local to the whole model: JPMML lets
+// models inside it see them there, worked out once a row, and not where they
+// stand in the document's TransformationDictionary.
 package pmml
 
 import (
@@ -135,11 +137,6 @@ func (e *export) write() error {
 	e.empty("Application", "name", "ctr", "version", e.a.Version)
 	e.close(1)
 	e.dataDictionary()
-	e.open("TransformationDictionary")
-	if err := e.derive(); err != nil {
-		return err
-	}
-	e.close(1)
 	if err := e.model(); err != nil {
 		return err
 	}
@@ -236,6 +233,18 @@ func (e *export) miningSchema() {
 		}
 	}
 	e.close(1)
+}
+
+// whole writes what stands before the content of the whole model.
+func (e *export) whole() error {
+	e.miningSchema()
+	e.output()
+	e.open("LocalTransformations")
+	if err := e.derive(); err != nil {
+		return err
+	}
+	e.close(1)
+	return nil
 }
 
 // output names what the whole model says.
