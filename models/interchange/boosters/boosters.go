@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"os"
 	"slices"
@@ -27,7 +28,7 @@ type ensemble struct {
 	notes []string
 	// values are the values of a feature's categories; a feature without has
 	// whole numbers.
-	values map[int]values
+	values map[int]*values
 	// missing says that a category which is missing is not one never seen.
 	missing bool
 	// size is the length of what was read.
@@ -183,7 +184,8 @@ func (e *ensemble) dictionary(feature int, u *use) (*features.Dictionary, error)
 		}
 		return nil
 	}
-	if list, ok := e.values[feature]; ok {
+	list := e.values[feature]
+	if list != nil {
 		if err := list.each(category); err != nil {
 			return nil, err
 		}
@@ -201,7 +203,19 @@ func (e *ensemble) dictionary(feature int, u *use) (*features.Dictionary, error)
 	if e.missing && !empty {
 		offsets = append(offsets, uint64(len(text)))
 	}
-	return features.NewDictionary(text, offsets)
+	d, err := features.NewDictionary(text, offsets)
+	if err != nil || list == nil {
+		return d, err
+	}
+	return d, list.each(func(c int, texts ...string) error {
+		_, has := slices.BinarySearch(u.codes, uint32(c))
+		for _, v := range texts {
+			if !has && d.Code([]byte(v)) != 0 && v != "" {
+				return fmt.Errorf("dictionary: value %q twice", short(v))
+			}
+		}
+		return nil
+	})
 }
 
 // settle gives n its field and its codes.
@@ -259,12 +273,13 @@ func short(s string) string {
 }
 
 // unique reports a name that is empty or comes twice.
-func unique(names []string) error {
-	sorted := slices.Sorted(slices.Values(names))
-	for i, n := range sorted {
-		if n == "" || i > 0 && n == sorted[i-1] {
+func unique(names iter.Seq[string]) error {
+	seen := map[string]bool{}
+	for n := range names {
+		if n == "" || seen[n] {
 			return fmt.Errorf("feature name %q: want one of its own", short(n))
 		}
+		seen[n] = true
 	}
 	return nil
 }

@@ -117,11 +117,14 @@ func (m *lightgbm) settings() error {
 	default:
 		return fmt.Errorf("objective %q: want binary or cross_entropy", short(m.header["objective"]))
 	}
-	m.names = strings.Fields(m.header["feature_names"])
-	if len(m.names) == 0 {
+	// Names that come twice are found before there is a list of them.
+	if err := unique(strings.FieldsSeq(m.header["feature_names"])); err != nil {
+		return err
+	}
+	if m.names = strings.Fields(m.header["feature_names"]); len(m.names) == 0 {
 		return errors.New("feature_names: want one or more")
 	}
-	return unique(m.names)
+	return nil
 }
 
 // categories reads which features are categories, and pandas' values of them.
@@ -158,11 +161,11 @@ func (m *lightgbm) categories(tail []byte) error {
 	if string(list) == "null" {
 		return nil
 	}
-	m.values = map[int]values{}
+	m.values = map[int]*values{}
 	columns := 0
 	err := elements(list, func(i int, element []byte) error {
 		if columns++; i < len(m.category) {
-			m.values[m.category[i]] = values{list: element}
+			m.values[m.category[i]] = &values{list: element}
 		}
 		return nil
 	})

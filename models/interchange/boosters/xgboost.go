@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,7 +95,7 @@ func parseXGBoost(text []byte) (*ensemble, error) {
 	if err := e.xgbSettings(&f); err != nil {
 		return nil, err
 	}
-	e.values = map[int]values{}
+	e.values = map[int]*values{}
 	if len(model.Cats.Enc) > 0 {
 		if err := elements(model.Cats.Enc, e.xgbCategories); err != nil {
 			return nil, err
@@ -153,18 +154,8 @@ func (e *ensemble) xgbSettings(f *xgbFile) error {
 	if l.Attributes.Best != "" {
 		e.notes = append(e.notes, "best_iteration "+short(l.Attributes.Best)+": all trees are read, as Booster.predict takes them all; save model[:best_iteration+1] to have those alone")
 	}
-	if len(l.Names) > 0 {
-		err := elements(l.Names, func(i int, element []byte) error {
-			var name string
-			if err := json.Unmarshal(element, &name); err != nil {
-				return fmt.Errorf("feature_names: %w", err)
-			}
-			e.names = append(e.names, name)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	if err := e.xgbNames(l.Names); err != nil {
+		return err
 	}
 	if len(e.names) == 0 {
 		n, err := strconv.Atoi(l.Param.Features)
@@ -176,8 +167,39 @@ func (e *ensemble) xgbSettings(f *xgbFile) error {
 			e.names = append(e.names, "f"+strconv.Itoa(i))
 		}
 	}
-	return unique(e.names)
+	return nil
 }
+
+// xgbNames reads the names of the features. Names that come twice are found
+// before there is a list of them.
+func (e *ensemble) xgbNames(list json.RawMessage) (err error) {
+	if len(list) == 0 {
+		return nil
+	}
+	names := func(yield func(string) bool) {
+		err = elements(list, func(_ int, element []byte) error {
+			var name string
+			if err := json.Unmarshal(element, &name); err != nil {
+				return fmt.Errorf("feature_names: %w", err)
+			}
+			if !yield(name) {
+				return errEnough
+			}
+			return nil
+		})
+	}
+	if twice := unique(names); twice != nil {
+		return twice
+	}
+	if err != nil {
+		return err
+	}
+	e.names = slices.Collect(names)
+	return err
+}
+
+// errEnough ends a walk through a list.
+var errEnough = errors.New("enough")
 
 // maxUnnamed bounds the names that are made up.
 const maxUnnamed = 1 << 16
@@ -192,14 +214,18 @@ func (e *ensemble) xgbCategories(feature int, element []byte) error {
 		return nil
 	}
 	if len(c.Offsets) == 0 {
-		e.values[feature] = values{list: c.Values}
+		e.values[feature] = &values{list: c.Values}
 		return nil
 	}
-	v := values{offsets: c.Offsets}
+	v := &values{offsets: c.Offsets}
 	err := elements(c.Values, func(_ int, b []byte) error {
 		x, err := strconv.ParseInt(string(b), 10, 16)
 		if err != nil || x < -128 || x > 255 {
 			return fmt.Errorf("feature %d: categories: %s: want a byte", feature, short(string(b)))
+		}
+		if x < 0 || x > 127 {
+			// Offsets count characters, and the last bytes are cut off.
+			return fmt.Errorf("feature %d: categories with other text than ASCII: XGBoost (3.1 to 3.2) writes them wrongly; give it codes in their place", feature)
 		}
 		v.text = append(v.text, byte(x))
 		return nil
