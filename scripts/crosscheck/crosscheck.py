@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import check_boosters
 import check_determinism
 import check_fixtures
 import check_formats
@@ -45,6 +46,7 @@ CHECKS = [
     ("recipes", check_recipes.run),
     ("json", check_formats.run_json),
     ("pmml", check_formats.run_pmml),
+    ("boosters", check_boosters.run),
     ("synth-fused", check_fixtures.run_fused),
 ]
 
