@@ -18,7 +18,7 @@ from murmur import murmur3
 NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 PARTS = {"hour_time": lambda t: t.hour, "day": lambda t: t.day, "month": lambda t: t.month,
          "dayofweek": lambda t: t.isoweekday() % 7 + 1}
-TIMES = {8: "%y%m%d%H", 10: "%Y-%m-%d", 19: "%Y-%m-%d %H:%M:%S"}
+FORMS = {8: "%Y%m%d%H", 10: "%Y-%m-%d", 19: "%Y-%m-%d %H:%M:%S"}
 
 
 class Model:
@@ -34,7 +34,8 @@ class Model:
             part = field.get("part") or (len(field["from"]) > 1 and name not in self.columns and name)
             if part in PARTS:
                 time = row[self.m["time"]].decode().replace("T", " ")
-                return str(PARTS[part](datetime.strptime(time, TIMES[len(time)]))).encode()
+                form, century = FORMS[len(time)], "20" if len(time) == 8 else ""
+                return str(PARTS[part](datetime.strptime(century + time, form))).encode()
             return row[name]
         return b"\x1f".join(map(value, field["from"]))
 
