@@ -80,11 +80,17 @@ func (g *grow) number(at int, n node, i int32, left, right child) error {
 	switch g.t.decisions[i] >> missingShift & 3 {
 	case missingAsNaN:
 		return g.split(at, n, left, right)
+	case missingAsZero:
+		return g.zeros(at, n, toLeft, left, right)
 	default: // missing is 0
 		n.MissingLeft = 0 <= threshold
 		return g.split(at, n, left, right)
-	case missingAsZero:
 	}
+}
+
+// zeros lays out a split of a number that is missing where it is 0.
+func (g *grow) zeros(at int, n node, toLeft bool, left, right child) error {
+	threshold := n.Value
 	// What is missing is 0, and 0 goes where it is told to, all numbers that are
 	// as good as 0 with it.
 	low := math.Nextafter(-zeroThreshold, math.Inf(-1))

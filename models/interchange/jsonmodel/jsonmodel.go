@@ -5,13 +5,10 @@
 package jsonmodel
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"unicode/utf8"
 
@@ -45,19 +42,10 @@ func Export(ctx context.Context, a *models.Artifact, path string) (notes []strin
 	if err := interchange.Refuse("json", faults); err != nil {
 		return nil, err
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, err
-	}
-	w := &writer{Writer: bufio.NewWriterSize(f, 1<<20), ctx: ctx, spec: a.Spec}
-	err = w.artifact(a)
-	if err == nil {
-		err = w.Flush()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return nil, err
+	return nil, interchange.WriteFile(path, func(out *interchange.Writer) error {
+		w := &writer{Writer: out, ctx: ctx, spec: a.Spec}
+		return w.artifact(a)
+	})
 }
 
 // head is what stands before the fields.
@@ -75,9 +63,9 @@ type head struct {
 	Schema    features.Schema `json:"schema"`
 }
 
-// writer writes a model. A bufio.Writer keeps its first error until Flush.
+// writer writes a model.
 type writer struct {
-	*bufio.Writer
+	*interchange.Writer
 	ctx     context.Context
 	spec    *features.Spec
 	scratch []byte
@@ -92,18 +80,18 @@ func (w *writer) artifact(a *models.Artifact) error {
 	if err != nil {
 		return err
 	}
-	w.Write(text[:len(text)-1])
-	w.WriteString(",\n\"fields\":[")
+	w.Bytes(text[:len(text)-1])
+	w.Text(",\n\"fields\":[")
 	for i := range a.Spec.Fields {
 		if i > 0 {
-			w.WriteByte(',')
+			w.Byte(',')
 		}
-		w.WriteByte('\n')
+		w.Byte('\n')
 		if err := w.field(&a.Spec.Fields[i]); err != nil {
 			return err
 		}
 	}
-	w.WriteString("]")
+	w.Text("]")
 	switch m := a.Model.(type) {
 	case *linear.Model:
 		w.linear(m)
@@ -120,7 +108,7 @@ func (w *writer) artifact(a *models.Artifact) error {
 	default:
 		return interchange.Refuse("json", []string{"algorithm " + m.Algo() + " is not known"})
 	}
-	w.WriteString("}\n")
+	w.Text("}\n")
 	return err
 }
 
@@ -131,18 +119,18 @@ func (w *writer) field(f *features.Field) error {
 		return err
 	}
 	if f.Dict == nil {
-		w.Write(text)
+		w.Bytes(text)
 		return nil
 	}
-	w.Write(text[:len(text)-1])
-	w.WriteString(",\"dictionary\":[")
+	w.Bytes(text[:len(text)-1])
+	w.Text(",\"dictionary\":[")
 	for c := range f.Dict.Len() {
 		w.comma(c)
 		if err := w.value(f.Dict.Value(uint32(c + 1))); err != nil {
 			return err
 		}
 	}
-	w.WriteString("]}")
+	w.Text("]}")
 	return w.ctx.Err()
 }
 
@@ -156,124 +144,124 @@ func (w *writer) value(v []byte) error {
 	} else {
 		text, err = json.Marshal(map[string]string{"base64": base64.StdEncoding.EncodeToString(v)})
 	}
-	w.Write(text)
+	w.Bytes(text)
 	return err
 }
 
 // linear writes a logistic regression.
 func (w *writer) linear(m *linear.Model) {
-	w.WriteString(",\n\"lr\":{\"bias\":")
+	w.Text(",\n\"lr\":{\"bias\":")
 	w.number(m.Bias(), 64)
 	offsets, _ := w.spec.Offsets()
-	w.WriteString(",\"offsets\":")
+	w.Text(",\"offsets\":")
 	list(w, offsets, w.int)
-	w.WriteString(",\n\"weights\":")
+	w.Text(",\n\"weights\":")
 	list(w, m.Weights(), func(x float64) { w.number(x, 64) })
-	w.WriteByte('}')
+	w.Byte('}')
 }
 
 // trees writes trees, node by node.
 func (w *writer) trees(base float64, all [][]trees.Node) error {
-	w.WriteString(",\n\"base\":")
+	w.Text(",\n\"base\":")
 	w.number(base, 64)
-	w.WriteString(",\n\"trees\":[")
+	w.Text(",\n\"trees\":[")
 	for t, nodes := range all {
 		w.comma(t)
-		w.WriteString("\n[")
+		w.Text("\n[")
 		for i := range nodes {
 			w.comma(i)
 			w.node(&nodes[i])
 		}
-		w.WriteByte(']')
+		w.Byte(']')
 		if err := w.ctx.Err(); err != nil {
 			return err
 		}
 	}
-	w.WriteByte(']')
+	w.Byte(']')
 	return nil
 }
 
 func (w *writer) node(n *trees.Node) {
 	if n.Leaf() {
-		w.WriteString("{\"leaf\":")
+		w.Text("{\"leaf\":")
 		w.number(n.Value, 64)
 	} else {
-		fmt.Fprintf(w, "{\"field\":%d,", n.Field)
+		w.Printf("{\"field\":%d,", n.Field)
 		w.test(n)
-		fmt.Fprintf(w, ",\"left\":%d,\"right\":%d", n.Left, n.Right)
+		w.Printf(",\"left\":%d,\"right\":%d", n.Left, n.Right)
 	}
 	if n.Rows > 0 {
-		fmt.Fprintf(w, ",\"rows\":%d", n.Rows)
+		w.Printf(",\"rows\":%d", n.Rows)
 	}
-	w.WriteByte('}')
+	w.Byte('}')
 }
 
 // test writes what a node asks of its field.
 func (w *writer) test(n *trees.Node) {
 	if w.spec.Fields[n.Field].Type == features.Num {
-		w.WriteString("\"le\":")
+		w.Text("\"le\":")
 		w.number(n.Value, 64)
-		fmt.Fprintf(w, ",\"missing\":%q", map[bool]string{true: "left", false: "right"}[n.MissingLeft])
+		w.Printf(",\"missing\":%q", map[bool]string{true: "left", false: "right"}[n.MissingLeft])
 		return
 	}
-	w.WriteString("\"in\":")
+	w.Text("\"in\":")
 	list(w, n.Codes, func(c uint32) { w.int(int(c)) })
 }
 
 // factor writes a factorisation machine.
 func (w *writer) factor(m *factor.Model) {
 	linear, scale := m.Constants()
-	fmt.Fprintf(w, ",\n\"factors\":%d,\"bias\":", m.Factors())
+	w.Printf(",\n\"factors\":%d,\"bias\":", m.Factors())
 	w.number(m.Bias(), 64)
-	w.WriteString(",\"linear_scale\":")
+	w.Text(",\"linear_scale\":")
 	w.number(linear, 64)
-	w.WriteString(",\"scale\":")
+	w.Text(",\"scale\":")
 	w.number(scale, 64)
-	w.WriteString(",\n\"slots\":")
+	w.Text(",\n\"slots\":")
 	list(w, m.Slots(), func(s factor.Slots) {
-		fmt.Fprintf(w, "{\"first\":%d,\"size\":%d", s.First, s.Size)
+		w.Printf("{\"first\":%d,\"size\":%d", s.First, s.Size)
 		if s.Hashed {
-			fmt.Fprintf(w, ",\"mask\":%d,\"codes\":", s.Mask)
+			w.Printf(",\"mask\":%d,\"codes\":", s.Mask)
 			list(w, s.Codes, func(c uint32) { w.int(int(c)) })
 		}
-		w.WriteByte('}')
+		w.Byte('}')
 	})
 	vectors, weights := m.Weights()
 	single := func(x float32) { w.number(float64(x), 32) }
-	w.WriteString(",\n\"linear\":")
+	w.Text(",\n\"linear\":")
 	list(w, weights, single)
-	w.WriteString(",\n\"vectors\":")
+	w.Text(",\n\"vectors\":")
 	list(w, vectors, single)
 }
 
 func list[T any](w *writer, of []T, write func(T)) {
-	w.WriteByte('[')
+	w.Byte('[')
 	for i, x := range of {
 		w.comma(i)
 		write(x)
 	}
-	w.WriteByte(']')
+	w.Byte(']')
 }
 
 // comma writes one before every item but the first.
 func (w *writer) comma(i int) {
 	if i > 0 {
-		w.WriteByte(',')
+		w.Byte(',')
 	}
 }
 
 func (w *writer) int(n int) {
 	w.scratch = strconv.AppendInt(w.scratch[:0], int64(n), 10)
-	w.Write(w.scratch)
+	w.Bytes(w.scratch)
 }
 
 // number writes x in the shortest form that reads back as the same number of so
 // many bits; infinities, which only a threshold may be, as strings.
 func (w *writer) number(x float64, bits int) {
 	if math.IsInf(x, 0) {
-		w.WriteString(map[bool]string{true: `"inf"`, false: `"-inf"`}[x > 0])
+		w.Text(map[bool]string{true: `"inf"`, false: `"-inf"`}[x > 0])
 		return
 	}
 	w.scratch = strconv.AppendFloat(w.scratch[:0], x, 'g', -1, bits)
-	w.Write(w.scratch)
+	w.Bytes(w.scratch)
 }

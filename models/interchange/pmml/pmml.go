@@ -11,10 +11,8 @@
 package pmml
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"ctr/features"
@@ -44,19 +42,10 @@ func Export(ctx context.Context, a *models.Artifact, path string) (notes []strin
 	if err := interchange.Refuse("pmml", e.faults()); err != nil {
 		return nil, err
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, err
-	}
-	e.document = &document{Writer: bufio.NewWriterSize(f, 1<<20)}
-	err = e.write()
-	if err == nil {
-		err = e.Flush()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return nil, err
+	return nil, interchange.WriteFile(path, func(w *interchange.Writer) error {
+		e.document = &document{Writer: w}
+		return e.write()
+	})
 }
 
 // export is one model on its way.
@@ -131,7 +120,7 @@ func textFaults(f *features.Field) (faults []string) {
 // write writes the document.
 func (e *export) write() error {
 	e.plan()
-	e.WriteString(`<?xml version="1.0" encoding="UTF-8"?>`)
+	e.Text(`<?xml version="1.0" encoding="UTF-8"?>`)
 	e.open("PMML", "xmlns", "http://www.dmg.org/PMML-4_4", "version", "4.4")
 	e.open("Header", "description", fmt.Sprintf("%s, model %s, threshold %s", e.a.Model.Algo(), e.a.Hash, number(e.a.Threshold)))
 	e.empty("Application", "name", "ctr", "version", e.a.Version)
@@ -141,7 +130,7 @@ func (e *export) write() error {
 		return err
 	}
 	e.close(1)
-	e.WriteByte('\n')
+	e.Byte('\n')
 	return nil
 }
 

@@ -68,7 +68,7 @@ func written(t testing.TB, a *models.Artifact) string {
 	}
 	d := xml.NewDecoder(bytes.NewReader(text))
 	for {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return string(text)
 		} else if err != nil {
 			t.Fatalf("%v in\n%s", err, text)

@@ -1,43 +1,41 @@
 package pmml
 
 import (
-	"bufio"
 	"encoding/xml"
 	"strconv"
 	"unicode/utf8"
+
+	"ctr/models/interchange"
 )
 
-// document writes XML. A bufio.Writer keeps its first error until Flush.
+// document writes XML.
 type document struct {
-	*bufio.Writer
+	*interchange.Writer
 	stack []string
 }
 
 // open begins an element with attributes, names and values in turn.
 func (d *document) open(name string, attributes ...string) {
 	d.start(name, attributes)
-	d.WriteString(">")
+	d.Text(">")
 	d.stack = append(d.stack, name)
 }
 
 // empty writes an element without content.
 func (d *document) empty(name string, attributes ...string) {
 	d.start(name, attributes)
-	d.WriteString("/>")
+	d.Text("/>")
 }
 
 func (d *document) start(name string, attributes []string) {
 	if len(d.stack) < 6 {
-		d.WriteByte('\n')
+		d.Byte('\n')
 	}
-	d.WriteByte('<')
-	d.WriteString(name)
+	d.Text("<", name)
 	for i := 0; i+1 < len(attributes); i += 2 {
-		d.WriteByte(' ')
-		d.WriteString(attributes[i])
-		d.WriteString(`="`)
+		d.Text(" ", attributes[i], `="`)
 		d.text(attributes[i+1])
-		d.WriteByte('"')
+		d.Byte('"')
 	}
 }
 
@@ -45,9 +43,7 @@ func (d *document) start(name string, attributes []string) {
 func (d *document) close(elements int) {
 	for range elements {
 		last := len(d.stack) - 1
-		d.WriteString("</")
-		d.WriteString(d.stack[last])
-		d.WriteByte('>')
+		d.Text("</", d.stack[last], ">")
 		d.stack = d.stack[:last]
 	}
 }
@@ -61,7 +57,7 @@ func (d *document) leaf(name, text string, attributes ...string) {
 
 // text writes text, escaped. What XML has no form for was refused before.
 func (d *document) text(s string) {
-	// An error is kept by the bufio.Writer.
+	// The Writer keeps the error.
 	_ = xml.EscapeText(d, []byte(s))
 }
 
