@@ -102,7 +102,7 @@ bench-stream: build ## Measure the live half beside plain clients and Spark on a
 	scripts/bench/stream.sh $(STREAM)
 
 .PHONY: crosscheck
-crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)
+crosscheck: build ## Compare metrics, models and quality with Python's, PMML with JPMML's (needs python3; Java 17, Maven for PMML)
 	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements.txt); \
 	"$$python" scripts/crosscheck/crosscheck.py --ctr ./ctr $(CROSSCHECK)
 

@@ -15,16 +15,26 @@ import (
 	"ctr/features"
 	"ctr/models"
 	"ctr/models/interchange"
+	"ctr/models/interchange/boosters"
+	"ctr/models/interchange/jsonmodel"
 	"ctr/models/interchange/onnx"
+	"ctr/models/interchange/pmml"
 )
 
 // Importers are the formats that Import reads, by name.
-func Importers() []interchange.Importer { return nil }
+func Importers() []interchange.Importer {
+	return []interchange.Importer{
+		boosters.LightGBM(),
+		boosters.XGBoost(),
+	}
+}
 
 // Exporters are the formats that Export writes, by name.
 func Exporters() []interchange.Exporter {
 	return []interchange.Exporter{
 		onnx.Exporter(),
+		jsonmodel.Exporter(),
+		pmml.Exporter(),
 	}
 }
 

@@ -16,8 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import check_boosters
 import check_determinism
 import check_fixtures
+import check_formats
 import check_lr_rows
 import check_lr_weights
 import check_metrics
@@ -44,6 +46,9 @@ CHECKS = [
     ("quality", check_quality.run),
     ("synth", check_synth.run),
     ("recipes", check_recipes.run),
+    ("json", check_formats.run_json),
+    ("pmml", check_formats.run_pmml),
+    ("boosters", check_boosters.run),
     ("synth-fused", check_fixtures.run_fused),
 ]
 
