@@ -57,3 +57,6 @@ func appendNumber(dst []byte, x float64) []byte {
 	}
 	return strconv.AppendFloat(dst, x, 'g', -1, 64)
 }
+
+// NumberText gives the text that stands for a capped category whose cap is x.
+func NumberText(x float64) string { return string(appendNumber(nil, x)) }

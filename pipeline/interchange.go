@@ -22,7 +22,7 @@ import (
 func Importers() []interchange.Importer { return []interchange.Importer{spark.Importer()} }
 
 // Exporters are the formats that Export writes, by name.
-func Exporters() []interchange.Exporter { return nil }
+func Exporters() []interchange.Exporter { return []interchange.Exporter{spark.Exporter()} }
 
 // ImportOptions say what to import, and as what.
 type ImportOptions struct {

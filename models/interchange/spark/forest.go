@@ -284,13 +284,16 @@ type idNode struct {
 
 // treeWeights reads the weights of boosted trees.
 func (f *files) treeWeights(s *stage, n int) ([]float64, error) {
-	t, err := f.data(s, "treesMetadata", "treeID", "weights")
+	t, err := f.data(s, "treesMetadata", "treeID", "weights", "_1", "_3")
 	if err != nil {
 		return nil, err
 	}
 	weights, found := make([]float64, n), make([]bool, n)
 	for i := range t.parts {
 		ids, values := t.parts[i]["treeID"], t.parts[i]["weights"]
+		if ids == nil { // since Spark 4.1 the columns have no names
+			ids, values = t.parts[i]["_1"], t.parts[i]["_3"]
+		}
 		if ids == nil || values == nil || ids.Len() != values.Len() || ids.IsText() || values.IsText() {
 			return nil, s.fail("treesMetadata: want treeID and weights")
 		}
