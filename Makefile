@@ -97,9 +97,13 @@ bench-stream: build ## Measure the live half beside plain clients on an Apache K
 	scripts/bench/stream.sh
 
 .PHONY: crosscheck
-crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)
+crosscheck: build ## Compare metrics, models and quality with Python's and Spark's (python3, Java 17; installs pinned peers)
 	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements.txt); \
 	"$$python" scripts/crosscheck/crosscheck.py --ctr ./ctr $(CROSSCHECK)
+
+.PHONY: crosscheck-all
+crosscheck-all: ## The same, and with Spark 4.0 (needs Java 17 as well)
+	@$(MAKE) crosscheck CROSSCHECK="--all $(CROSSCHECK)"
 
 .PHONY: gobench
 gobench: ## Run the Go micro benchmarks COUNT (10) times and summarise them

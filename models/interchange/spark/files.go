@@ -24,7 +24,7 @@ const (
 	memoryFactor = 10
 	memoryFloor  = 32 << 20
 	unpackFactor = 50       // an archive may unpack to so many times its size, on the disk
-	unpackFloor  = 64 << 20 // or to this much
+	unpackFloor  = 16 << 20 // or to this much
 	maxFiles     = 200_000  // of a folder or archive
 	maxMetadata  = 16 << 20 // bytes of one stage's parameters
 	maxDepth     = 8        // of pipelines within pipelines
@@ -260,6 +260,9 @@ func (u *unpacker) tar(in io.Reader) error {
 			continue
 		}
 		if err := u.file(h.Name, r); err != nil {
+			if limited.N <= 0 {
+				return errBomb
+			}
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"ctr/features/columnar"
@@ -110,14 +111,14 @@ func (e *exporter) model(a *models.Artifact) (outStage, error) {
 	}
 	if e.linear != nil {
 		for k, v := range map[string]any{
-			"threshold": a.Threshold, "aggregationDepth": 2, "elasticNetParam": 0.0, "family": "binomial", "fitIntercept": true,
-			"maxBlockSizeInMB": 0.0, "maxIter": 100, "regParam": 0.0, "standardization": true, "tol": 1e-6,
+			"threshold": number(a.Threshold), "aggregationDepth": 2, "elasticNetParam": number(0), "family": "binomial", "fitIntercept": true,
+			"maxBlockSizeInMB": number(0), "maxIter": 100, "regParam": number(0), "standardization": true, "tol": number(1e-6),
 		} {
 			params[k] = v
 		}
 		return outStage{class: "classification.LogisticRegressionModel", params: params, data: []outData{e.coefficientData()}}, nil
 	}
-	params["thresholds"] = []float64{1 - a.Threshold, a.Threshold}
+	params["thresholds"] = []number{number(1 - a.Threshold), number(a.Threshold)}
 	for k, v := range treeDefaults {
 		params[k] = v
 	}
@@ -127,7 +128,7 @@ func (e *exporter) model(a *models.Artifact) (outStage, error) {
 	switch a.Model.Algo() {
 	case "rf":
 		class = "classification.RandomForestClassificationModel"
-		params["numTrees"], params["subsamplingRate"], params["featureSubsetStrategy"], params["bootstrap"] = len(e.trees), 1.0, "auto", true
+		params["numTrees"], params["subsamplingRate"], params["featureSubsetStrategy"], params["bootstrap"] = len(e.trees), number(1), "auto", true
 		more["numTrees"] = len(e.trees)
 	case "gbdt":
 		class = "classification.GBTClassificationModel"
@@ -136,8 +137,8 @@ func (e *exporter) model(a *models.Artifact) (outStage, error) {
 		}
 		delete(more, "numClasses")
 		more["numTrees"] = len(e.trees)
-		params["impurity"], params["lossType"], params["stepSize"], params["maxIter"] = "variance", "logistic", 0.1, len(e.trees)
-		params["subsamplingRate"], params["featureSubsetStrategy"], params["validationTol"] = 1.0, "all", 0.01
+		params["impurity"], params["lossType"], params["stepSize"], params["maxIter"] = "variance", "logistic", number(0.1), len(e.trees)
+		params["subsamplingRate"], params["featureSubsetStrategy"], params["validationTol"] = number(1), "all", number(0.01)
 	}
 	s := outStage{class: class, params: params, more: more}
 	rows := 0
@@ -154,7 +155,7 @@ func (e *exporter) model(a *models.Artifact) (outStage, error) {
 // find; they change no prediction.
 var treeDefaults = map[string]any{
 	"cacheNodeIds": false, "checkpointInterval": 10, "leafCol": "", "maxBins": 32, "maxDepth": 5, "maxMemoryInMB": 256,
-	"minInfoGain": 0.0, "minInstancesPerNode": 1, "minWeightFractionPerNode": 0.0, "seed": 0,
+	"minInfoGain": number(0), "minInstancesPerNode": 1, "minWeightFractionPerNode": number(0), "seed": 0,
 }
 
 func (e *exporter) coefficientData() outData {
@@ -278,7 +279,11 @@ func (n number) MarshalJSON() ([]byte, error) {
 	case math.IsInf(x, -1):
 		return []byte(`"-Inf"`), nil
 	default:
-		return json.Marshal(x)
+		text := strconv.FormatFloat(x, 'g', -1, 64)
+		if !strings.ContainsAny(text, ".e") { // Spark takes 0 for an integer, and refuses it
+			text += ".0"
+		}
+		return []byte(text), nil
 	}
 }
 
