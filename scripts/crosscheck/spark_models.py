@@ -29,6 +29,7 @@ TEXTS = ["site_id", "site_category", "app_id", "app_category", "device_model"]
 
 def session(name="ctr"):
     spark = (SparkSession.builder.master("local[2]").appName(name).config("spark.driver.memory", "3g")
+             .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
              .config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2")
              .config("spark.sql.codegen.wholeStage", "false").config("spark.sql.session.timeZone", "UTC").getOrCreate())
     spark.sparkContext.setLogLevel("ERROR")
