@@ -28,6 +28,9 @@ type derived struct {
 	Cap    *float64      `json:"cap,omitempty"`
 	Mean   float64       `json:"mean,omitempty"`
 	Scale  float64       `json:"scale,omitempty"`
+	// Empty is the label of an empty value, where that is known: Spark has no
+	// slot for one without a name.
+	Empty string `json:"empty,omitempty"`
 	// Time says how a part that is joined to others is read: the column.
 	Time string `json:"time,omitempty"`
 }

@@ -167,6 +167,9 @@ func (e *exporter) category(i int, f *features.Field) int {
 		if len(f.From) > 1 || f.Part != features.Whole || f.Cap != nil || f.Cast != features.AsRead || !plain(p.in) || f.Dict.Code(nil) != 0 {
 			p.in = e.derive(i, whatText)
 		}
+		if f.Dict.Code(nil) != 0 {
+			e.derived[len(e.derived)-1].Empty = nameOfEmpty(f.Dict)
+		}
 		e.index = append(e.index, p)
 		e.dicts = append(e.dicts, f.Dict)
 	}
@@ -177,6 +180,15 @@ func (e *exporter) category(i int, f *features.Field) int {
 	e.hot = append(e.hot, h)
 	e.sizes = append(e.sizes, e.codes(i))
 	return e.slot(h.out, e.codes(i))
+}
+
+// nameOfEmpty gives a label for the empty value that no other value has.
+func nameOfEmpty(d *features.Dictionary) string {
+	name := "(empty)"
+	for d.Code([]byte(name)) != 0 {
+		name += "_"
+	}
+	return name
 }
 
 // plain reports whether a column can be named in a stage: points and backticks

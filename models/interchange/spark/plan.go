@@ -150,6 +150,13 @@ func (p *plan) indexed(s *stage, column, out string, l labels, keep bool) (slot,
 	switch {
 	case f.Part != features.Whole:
 		write = wholeNumber
+	case p.derived[column].Empty != "":
+		write = func(dst, label []byte) []byte {
+			if string(label) == p.derived[column].Empty {
+				return dst
+			}
+			return append(dst, label...)
+		}
 	case len(f.From) == 1 && f.Cap == nil && f.Cast == features.AsRead:
 		if f.Cast = l.cast(); f.Cast == features.CastDouble {
 			write = inJava

@@ -45,7 +45,7 @@ func readSQL(s *stage) ([]derived, error) {
 	d.DisallowUnknownFields()
 	err := d.Decode(&list)
 	for i := range list {
-		if len(list[i].From) == 0 || list[i].Column == "" || list[i].Name == "" {
+		if d := &list[i]; len(d.From) == 0 || d.Column == "" || d.Name == "" {
 			return nil, s.fail("a column of nothing")
 		}
 	}
@@ -77,9 +77,16 @@ func numberOf(text string) string {
 
 // sql gives the expression of a derived column.
 func (d *derived) sql() string {
-	if d.isNumber() {
+	switch {
+	case d.isNumber():
 		return d.numberSQL()
+	case d.Empty != "":
+		return fmt.Sprintf("coalesce(nullif(%s, ''), '%s')", d.textSQL(), d.Empty)
 	}
+	return d.textSQL()
+}
+
+func (d *derived) textSQL() string {
 	x := textOf(d.From[0])
 	switch {
 	case len(d.From) > 1:

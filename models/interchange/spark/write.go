@@ -92,7 +92,11 @@ func (e *exporter) stringIndexer() outStage {
 	labels := columnar.Out{Name: "labelsArray", Kind: columnar.OutText, Ends: []int{}, Outer: []int{len(e.dicts)}}
 	for _, d := range e.dicts {
 		for c := range d.Len() {
-			labels.Texts = append(labels.Texts, d.Value(uint32(c+1)))
+			v := d.Value(uint32(c + 1))
+			if len(v) == 0 {
+				v = []byte(nameOfEmpty(d))
+			}
+			labels.Texts = append(labels.Texts, v)
 		}
 		labels.Ends = append(labels.Ends, len(labels.Texts))
 	}
