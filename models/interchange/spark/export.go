@@ -66,7 +66,9 @@ type exporter struct {
 	derived []derived
 	index   []columnPair // StringIndexer
 	bucket  []columnPair // Bucketizer
-	hot     []columnPair // OneHotEncoder
+	hot     []columnPair // OneHotEncoder of indexes, and of buckets
+	hotBins []columnPair
+	binned  []int // buckets of each of hotBins
 	dicts   []*features.Dictionary
 	bounds  [][]float64
 	sizes   []int
@@ -177,8 +179,12 @@ func (e *exporter) category(i int, f *features.Field) int {
 		return e.slot(p.out, 1)
 	}
 	h := columnPair{p.out, e.name(i, "hot")}
-	e.hot = append(e.hot, h)
-	e.sizes = append(e.sizes, e.codes(i))
+	if f.Type == features.Num || f.Cast == features.CastBin {
+		// Spark's metadata does not count the bucket of what is missing.
+		e.hotBins, e.binned = append(e.hotBins, h), append(e.binned, e.codes(i)-1)
+	} else {
+		e.hot, e.sizes = append(e.hot, h), append(e.sizes, e.codes(i))
+	}
 	return e.slot(h.out, e.codes(i))
 }
 

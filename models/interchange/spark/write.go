@@ -58,14 +58,10 @@ func (e *exporter) stages(a *models.Artifact) (list []outStage, err error) {
 		add(outStage{class: "feature.Bucketizer", params: pairs(e.bucket, map[string]any{"splitsArray": all, "handleInvalid": "keep"})}, "Bucketizer")
 	}
 	if len(e.hot) > 0 {
-		sizes := columnar.Out{Name: "categorySizes", Kind: columnar.OutInt32, Ends: []int{len(e.sizes)}}
-		for _, n := range e.sizes {
-			sizes.Numbers = append(sizes.Numbers, float64(n))
-		}
-		add(outStage{
-			class: "feature.OneHotEncoderModel", params: pairs(e.hot, map[string]any{"dropLast": false, "handleInvalid": "error"}),
-			data: []outData{{"data", schemaOf(list1("categorySizes", "integer")), 1, []columnar.Out{sizes}}},
-		}, "OneHotEncoder")
+		add(oneHot(e.hot, e.sizes, "error"), "OneHotEncoder")
+	}
+	if len(e.hotBins) > 0 {
+		add(oneHot(e.hotBins, e.binned, "keep"), "OneHotEncoderBins")
 	}
 	invalid := "keep" // a number that is missing is NaN
 	if e.linear != nil {
@@ -86,6 +82,19 @@ func pairs(list []columnPair, params map[string]any) map[string]any {
 	}
 	params["inputCols"], params["outputCols"] = in, out
 	return params
+}
+
+// oneHot gives the stage that makes a slot of each category, and with invalid
+// "keep" one more for the number after the last.
+func oneHot(columns []columnPair, n []int, invalid string) outStage {
+	sizes := columnar.Out{Name: "categorySizes", Kind: columnar.OutInt32, Ends: []int{len(n)}}
+	for _, k := range n {
+		sizes.Numbers = append(sizes.Numbers, float64(k))
+	}
+	return outStage{
+		class: "feature.OneHotEncoderModel", params: pairs(columns, map[string]any{"dropLast": false, "handleInvalid": invalid}),
+		data: []outData{{"data", schemaOf(list1("categorySizes", "integer")), 1, []columnar.Out{sizes}}},
+	}
 }
 
 func (e *exporter) stringIndexer() outStage {
