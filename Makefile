@@ -102,9 +102,13 @@ bench-stream: build ## Measure the live half beside plain clients and Spark on a
 	scripts/bench/stream.sh $(STREAM)
 
 .PHONY: crosscheck
-crosscheck: build ## Compare metrics, models and quality with Python's, PMML with JPMML's (needs python3; Java 17, Maven for PMML)
+crosscheck: build ## Compare metrics, models, quality and exports with Python's, Spark's and JPMML's (needs python3, Java 17, Maven)
 	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements.txt); \
 	"$$python" scripts/crosscheck/crosscheck.py --ctr ./ctr $(CROSSCHECK)
+
+.PHONY: crosscheck-all
+crosscheck-all: ## The same, and with Spark 4.0 (needs Java 17 as well)
+	@$(MAKE) crosscheck CROSSCHECK="--all $(CROSSCHECK)"
 
 .PHONY: gobench
 gobench: ## Run the Go micro benchmarks COUNT (10) times and summarise them

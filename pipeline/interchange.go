@@ -19,11 +19,13 @@ import (
 	"ctr/models/interchange/jsonmodel"
 	"ctr/models/interchange/onnx"
 	"ctr/models/interchange/pmml"
+	"ctr/models/interchange/spark"
 )
 
 // Importers are the formats that Import reads, by name.
 func Importers() []interchange.Importer {
 	return []interchange.Importer{
+		spark.Importer(),
 		boosters.LightGBM(),
 		boosters.XGBoost(),
 	}
@@ -32,6 +34,7 @@ func Importers() []interchange.Importer {
 // Exporters are the formats that Export writes, by name.
 func Exporters() []interchange.Exporter {
 	return []interchange.Exporter{
+		spark.Exporter(),
 		onnx.Exporter(),
 		jsonmodel.Exporter(),
 		pmml.Exporter(),

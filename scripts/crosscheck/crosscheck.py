@@ -27,6 +27,7 @@ import check_onnx
 import check_quality
 import check_recipes
 import check_replaced
+import check_spark
 import check_synth
 from harness import Context, Report, guarded
 
@@ -50,6 +51,13 @@ CHECKS = [
     ("pmml", check_formats.run_pmml),
     ("boosters", check_boosters.run),
     ("synth-fused", check_fixtures.run_fused),
+    ("spark-import", check_spark.run_import),
+    ("spark-3.5", check_spark.live("3.5")),
+]
+
+# What --all adds: more versions of peers.
+MORE = [
+    ("spark-4.0", check_spark.live("4.0")),
 ]
 
 
@@ -59,18 +67,20 @@ def arguments():
     parser.add_argument("--ctr", default=root / "ctr", help="the binary to check")
     parser.add_argument("--shared", default=os.environ.get("CTR_SHARED") or root.parent / "shared",
                         help="the folder with data/ (CTR_SHARED)")
-    parser.add_argument("--only", help="names of checks, separated by commas: " + ", ".join(n for n, _ in CHECKS))
+    parser.add_argument("--only", help="names of checks, separated by commas: " + ", ".join(n for n, _ in CHECKS + MORE))
+    parser.add_argument("--all", action="store_true", help="also " + ", ".join(n for n, _ in MORE))
     parser.add_argument("--keep", help="leave models and predictions in this folder")
     parser.add_argument("--write", type=Path, help="put the quality table into this document")
     return parser.parse_args()
 
 
-def chosen(only):
-    names = only.split(",") if only else [name for name, _ in CHECKS]
-    unknown = set(names) - {name for name, _ in CHECKS}
+def chosen(only, everything):
+    checks = CHECKS + MORE
+    names = only.split(",") if only else [name for name, _ in (checks if everything else CHECKS)]
+    unknown = set(names) - {name for name, _ in checks}
     if unknown:
         sys.exit(f"crosscheck: no check named {', '.join(sorted(unknown))}")
-    return [(name, function) for name, function in CHECKS if name in names]
+    return [(name, function) for name, function in checks if name in names]
 
 
 def main():
@@ -83,7 +93,7 @@ def main():
             Path(args.keep).mkdir(parents=True, exist_ok=True)
             scratch = args.keep
         context = Context(args.ctr, args.shared, scratch, report, args.write)
-        for name, function in chosen(args.only):
+        for name, function in chosen(args.only, args.all):
             began = time.monotonic()
             guarded(report, name, function, context)
             print(f"     {name} took {time.monotonic() - began:.1f} s", flush=True)
