@@ -126,7 +126,13 @@ func (e *CacheEncoder) text(dst []byte, o *op, value uint32) []byte {
 }
 
 func (e *CacheEncoder) code(f int, o *op, text []byte, value uint32) uint32 {
-	if o.kind != opNum {
+	switch o.kind {
+	case opNum:
+	case opBin:
+		return o.binCode(e.heads.nums[f][value])
+	case opCast:
+		return o.castCode(text)
+	default:
 		return o.code(text)
 	}
 	x := e.heads.nums[f][value]

@@ -57,7 +57,7 @@ func newCacheHeads(c *Cache, enc *Encoder) (*cacheHeads, error) {
 		return x
 	})
 	for f := range enc.ops {
-		if o := &enc.ops[f]; o.kind == opNum {
+		if o := &enc.ops[f]; o.kind == opNum || o.kind == opBin {
 			h.numbers(f, o)
 		}
 	}

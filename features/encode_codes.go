@@ -44,6 +44,11 @@ func (e *Encoder) quickCodes(b *Block, rows []int32, dst []uint32) {
 				at := b.bounds[int(row)*b.width+o.col]
 				dst[i*width+f] = o.offset + o.dict.codeAt(b.data, uint32(at), uint32(at>>32))
 			}
+		case opCast:
+			for i, row := range rows {
+				at := b.bounds[int(row)*b.width+o.col]
+				dst[i*width+f] = o.offset + o.castCode(b.data[uint32(at):at>>32])
+			}
 		case opHash:
 			o.hashes(b, rows, o.offset, dst[f:], width)
 		}

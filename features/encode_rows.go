@@ -24,11 +24,14 @@ func (e *Encoder) EncodeRows(b *Block, rows []int32, ex []*Example) (n int, err 
 	for f := range e.ops {
 		o := &e.ops[f]
 		switch o.kind {
-		case opDict:
+		case opDict, opCast:
 			if len(o.dict.table) > bigTable && n > 0 {
 				ex[0].scratch.touched = e.touch(o, b, rows)
 			}
 			o.dict.codes(b, o.col, rows, f, ex)
+			if o.kind == opCast {
+				o.recastRows(b, rows, f, ex)
+			}
 		case opHash:
 			var codes [codesTogether]uint32
 			for lo := 0; lo < n; lo += codesTogether {

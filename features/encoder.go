@@ -86,6 +86,8 @@ const (
 	opPart // a part of the time
 	opPast // of earlier rows
 	opText // a cross or a capped value: its text must be made first
+	opCast // a look-up, and another one of what a value is cast to
+	opBin  // the bin of a number, as a category
 )
 
 // Encoder binds s to a layout. It reports the columns that s needs and the
@@ -111,7 +113,7 @@ func (s *Spec) Encoder(layout Layout) (*Encoder, error) {
 		missing = append(missing, lost...)
 		e.ops = append(e.ops, o)
 		e.parts = e.parts || o.kind == opPart || o.parts
-		if o.kind != opDict && o.kind != opHash {
+		if o.kind != opDict && o.kind != opHash && o.kind != opCast {
 			e.slow = append(e.slow, f)
 		}
 	}
@@ -155,6 +157,10 @@ func (s *Spec) op(f int, layout Layout) (o op, missing []string) {
 		o.kind = opNum
 	case fd.Part != Whole:
 		o.kind = opPart
+	case fd.Cast == CastBin:
+		o.kind = opBin
+	case fd.Cast != AsRead:
+		o.kind = opCast
 	case len(o.cols) > 1 || o.capped:
 		o.kind = opText
 	case fd.Type == Dict:
@@ -181,6 +187,8 @@ func (e *Encoder) Encode(r *Row, ex *Example) error {
 			ex.Codes[i] = o.dict.codeAt(r.data, uint32(at), uint32(at>>32))
 		case opHash:
 			ex.Codes[i] = Murmur3(r.Field(o.col), o.seed) & o.mask
+		case opCast:
+			ex.Codes[i] = o.castCode(r.Field(o.col))
 		default:
 			if err := o.encode(i, r, ex); err != nil {
 				return err
@@ -206,6 +214,12 @@ func (o *op) encode(i int, r *Row, ex *Example) error {
 			x = o.limit
 		}
 		ex.Codes[i], ex.Values[i] = binOf(o.field.Bounds, x), x
+	case opBin:
+		x, ok := ParseNumber(r.Field(o.col))
+		if !ok {
+			return &RowError{Column: o.field.From[0], Value: r.Field(o.col), Msg: wantNumber}
+		}
+		ex.Codes[i] = o.binCode(x)
 	default:
 		ex.scratch.text = o.appendText(ex.scratch.text[:0], r, ex.scratch.hour)
 		ex.Codes[i] = o.code(ex.scratch.text)

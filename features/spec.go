@@ -44,6 +44,9 @@ type Field struct {
 	Cap *float64 `json:"cap,omitempty"`
 	// MinCount is how many training rows a value needed to have a code.
 	MinCount int `json:"min_count,omitempty"`
+	// Cast is what becomes of a Dict's value before it is looked up; AsRead in
+	// all that ctr trains.
+	Cast Cast `json:"cast,omitempty"`
 	// Bounds are the upper ends of a Num's bins but the last, ascending:
 	// bin i (from 1) holds Bounds[i-2] < v <= Bounds[i-1].
 	Bounds []float64 `json:"bounds,omitempty"`

@@ -58,6 +58,7 @@ func (f *Field) faults(s *Spec) (faults []string) {
 	if f.Past != NoPast {
 		faults = append(faults, f.historyFaults(s)...)
 	}
+	faults = append(faults, f.castFaults()...)
 	switch f.Type {
 	case Dict:
 		if f.Dict == nil {
@@ -68,8 +69,8 @@ func (f *Field) faults(s *Spec) (faults []string) {
 			faults = append(faults, "hashed without bits")
 		}
 	case Num:
-		if !slices.IsSortedFunc(f.Bounds, strictly) || len(f.Bounds) >= MaxBins || slices.ContainsFunc(f.Bounds, func(b float64) bool { return math.IsNaN(b) || math.IsInf(b, 0) }) {
-			faults = append(faults, fmt.Sprintf("bounds: want fewer than %d, finite and ascending", MaxBins))
+		if what := boundsFault(f.Bounds); what != "" {
+			faults = append(faults, what)
 		}
 		if math.IsNaN(f.Mean) || math.IsInf(f.Mean, 0) || !(f.Scale > 0) || math.IsInf(f.Scale, 0) {
 			faults = append(faults, "mean and scale: want finite ones, scale above 0")
@@ -81,6 +82,14 @@ func (f *Field) faults(s *Spec) (faults []string) {
 		faults = append(faults, fmt.Sprintf("type %q: want dict, hash or num", f.Type))
 	}
 	return faults
+}
+
+// boundsFault is what is wrong with the bounds of bins, "" where nothing is.
+func boundsFault(bounds []float64) string {
+	if !slices.IsSortedFunc(bounds, strictly) || len(bounds) >= MaxBins || slices.ContainsFunc(bounds, func(b float64) bool { return math.IsNaN(b) || math.IsInf(b, 0) }) {
+		return fmt.Sprintf("bounds: want fewer than %d, finite and ascending", MaxBins)
+	}
+	return ""
 }
 
 // strictly is for IsSortedFunc, which compares each element with the one

@@ -15,10 +15,11 @@ import (
 	"ctr/features"
 	"ctr/models"
 	"ctr/models/interchange"
+	"ctr/models/interchange/spark"
 )
 
 // Importers are the formats that Import reads, by name.
-func Importers() []interchange.Importer { return nil }
+func Importers() []interchange.Importer { return []interchange.Importer{spark.Importer()} }
 
 // Exporters are the formats that Export writes, by name.
 func Exporters() []interchange.Exporter { return nil }

@@ -1,0 +1,217 @@
+package spark
+
+import (
+	"math"
+	"slices"
+
+	"ctr/features"
+)
+
+// source is a field in the making: what slots are computed from.
+type source struct {
+	field features.Field
+	// numbers are what each code of a category stands for where it is used as
+	// a number: the place of its label, say. Nil for a field that is a number.
+	numbers []float64
+	known   int  // how many categories Spark's own metadata says that there are
+	place   int  // in Spec.Fields, once settled
+	used    bool // settled
+}
+
+// category reports whether rows have one of a number of codes there.
+func (s *source) category() bool { return s.numbers != nil }
+
+// What a slot is of its source.
+const (
+	theNumber  = -1 // the number of its code, or the number that the row has
+	theMissing = -2 // 1 where the number is missing, else 0
+)
+
+// slot is one entry of a vector, or a column of numbers: a function of one
+// field of the row.
+type slot struct {
+	src *source
+	hot int32 // the code for which it is 1, else 0; theNumber or theMissing
+	// missing is the number that stands for a missing one.
+	missing float64
+	chain   *chain
+	at      int // the place in the vector, which the scalers of chain go by
+}
+
+// chain is what was done to a vector's slots, the last of it here.
+type chain struct {
+	prev  *chain
+	shift int // the place of the slot in prev's vector is so much lower
+	step  step
+}
+
+// step scales a vector. It gives a number that never falls where x rises.
+type step interface {
+	apply(at int, x float64) float64
+	// affine gives x → (x - mean)/scale·mul + add, but for rounding.
+	affine(at int) affine
+}
+
+// affine is x → (x - mean)/scale·mul + add.
+type affine struct{ mean, scale, mul, add float64 }
+
+func (c *chain) apply(at int, x float64) float64 {
+	if c == nil {
+		return x
+	}
+	x = c.prev.apply(at-c.shift, x)
+	if c.step == nil {
+		return x
+	}
+	return c.step.apply(at, x)
+}
+
+// affine gives what all of c does to the slot at a place.
+func (c *chain) affine(at int) affine {
+	if c == nil {
+		return affine{scale: 1, mul: 1}
+	}
+	a := c.prev.affine(at - c.shift)
+	if c.step == nil {
+		return a
+	}
+	b := c.step.affine(at)
+	if a == (affine{scale: 1, mul: 1}) {
+		return b
+	}
+	f := b.mul / b.scale
+	return affine{a.mean, a.scale, a.mul * f, (a.add-b.mean)*f + b.add}
+}
+
+// value gives the slot of a row whose code is code, of a category.
+func (s *slot) value(code int) float64 {
+	x := 0.0
+	switch {
+	case s.hot == theNumber:
+		x = s.src.numbers[code]
+	case int(s.hot) == code:
+		x = 1
+	}
+	return s.chain.apply(s.at, x)
+}
+
+// raw gives what x, the slot's number or 0 or 1, has become.
+func (s *slot) raw(x float64) float64 { return s.chain.apply(s.at, x) }
+
+// scaled adds a step to all slots of a vector.
+func scaled(v []slot, by step) []slot {
+	out := slices.Clone(v)
+	chains := map[*chain]*chain{}
+	for i := range out {
+		old := out[i].chain
+		if chains[old] == nil {
+			chains[old] = &chain{prev: old, step: by}
+		}
+		out[i].chain = chains[old]
+	}
+	return out
+}
+
+// joined adds the slots of a vector to the end of another.
+func joined(dst, v []slot) []slot {
+	shift := len(dst)
+	chains := map[*chain]*chain{}
+	for _, s := range v {
+		if s.chain != nil && shift > 0 {
+			if chains[s.chain] == nil {
+				chains[s.chain] = &chain{prev: s.chain, shift: shift}
+			}
+			s.chain = chains[s.chain]
+		}
+		s.at += shift
+		dst = append(dst, s)
+	}
+	return dst
+}
+
+// minMax is Spark's MinMaxScalerModel.
+type minMax struct {
+	min, max vec
+	lo, hi   float64
+	old      bool // of Spark 2, which divides before it multiplies
+}
+
+func (m *minMax) apply(at int, x float64) float64 {
+	low := m.min.at(at)
+	width := m.max.at(at) - low
+	switch {
+	case math.IsNaN(x):
+		return x
+	case width == 0: // a constant column is in the middle, whatever the row
+		return m.constant()
+	case m.old:
+		return (x-low)/width*(m.hi-m.lo) + m.lo
+	}
+	return (x-low)*((m.hi-m.lo)/width) + m.lo
+}
+
+func (m *minMax) constant() float64 {
+	if m.old {
+		return 0.5*(m.hi-m.lo) + m.lo
+	}
+	return (m.lo + m.hi) / 2
+}
+
+func (m *minMax) affine(at int) affine {
+	low := m.min.at(at)
+	width := m.max.at(at) - low
+	if width == 0 {
+		return affine{scale: 1, add: m.constant()}
+	}
+	return affine{low, width, m.hi - m.lo, m.lo}
+}
+
+// standard is Spark's StandardScalerModel.
+type standard struct {
+	mean, std      vec
+	center, divide bool
+}
+
+func (s *standard) apply(at int, x float64) float64 {
+	if s.center {
+		x -= s.mean.at(at)
+	}
+	if s.divide {
+		if std := s.std.at(at); std != 0 {
+			return x * (1 / std)
+		}
+		return x * 0 // a constant column is 0
+	}
+	return x
+}
+
+func (s *standard) affine(at int) affine {
+	a := affine{scale: 1, mul: 1}
+	if s.center {
+		a.mean = s.mean.at(at)
+	}
+	if s.divide {
+		if a.scale = s.std.at(at); a.scale == 0 {
+			return affine{scale: 1}
+		}
+	}
+	return a
+}
+
+// vec is a vector as Spark stores it.
+type vec struct {
+	size    int
+	indices []float64 // ascending; nil where it is dense
+	values  []float64
+}
+
+// at gives an element.
+func (v *vec) at(i int) float64 {
+	if v.indices == nil {
+		return v.values[i]
+	}
+	if k, ok := slices.BinarySearch(v.indices, float64(i)); ok {
+		return v.values[k]
+	}
+	return 0
+}
