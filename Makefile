@@ -101,6 +101,16 @@ crosscheck: build ## Compare metrics, models and quality with Python's (needs py
 	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements.txt); \
 	"$$python" scripts/crosscheck/crosscheck.py --ctr ./ctr $(CROSSCHECK)
 
+.PHONY: crosscheck-all
+crosscheck-all: crosscheck ## The same, and training on a Spark cluster of two workers on loopback (needs Java 17)
+	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements/spark-3.5.txt); \
+	"$$python" scripts/crosscheck/cluster.py --ctr ./ctr $(CLUSTER)
+
+.PHONY: bench-cluster
+bench-cluster: build ## Time against rows, ctr beside a Spark cluster of two workers (needs Java 17); writes BENCHMARKS.md
+	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements/spark-3.5.txt); \
+	"$$python" scripts/bench/cluster.py --ctr ./ctr --write BENCHMARKS.md $(CLUSTER)
+
 .PHONY: gobench
 gobench: ## Run the Go micro benchmarks COUNT (10) times and summarise them
 	@mkdir -p $(OUT)

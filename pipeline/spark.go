@@ -207,7 +207,7 @@ func (s *sparkTraining) imported(ctx context.Context, path string, done *sparkjo
 	if i < 0 {
 		return nil, fmt.Errorf("no importer of that name")
 	}
-	a, _, err := Importers()[i].Import(ctx, path, interchange.ImportOptions{Version: Version})
+	a, _, err := Importers()[i].Import(ctx, path, interchange.ImportOptions{AsRead: true, Version: Version})
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func (s *sparkTraining) imported(ctx context.Context, path string, done *sparkjo
 	for i := range a.Spec.Fields {
 		from := &a.Spec.Fields[i]
 		at, err := strconv.Atoi(strings.TrimPrefix(from.Name, "f"))
-		if err != nil || at < 0 || at >= len(s.plan.Fields) || from.Type != features.Dict {
+		if err != nil || at < 0 || at >= len(s.plan.Fields) || from.Type != features.Dict || from.Cast != features.AsRead {
 			return nil, fmt.Errorf("column %s: want one of the %d that were asked for", from.Name, len(s.plan.Fields))
 		}
 		f := s.plan.Fields[at]
