@@ -37,10 +37,20 @@ func (o *TrainOptions) sparkFaults() (faults []string) {
 		flag string
 		set  bool
 	}{
-		{"bits", o.Bits != 0}, {"bins", o.Bins != 0}, {"numbers-as-values", o.NumbersAsValues}, {"history", len(o.History) > 0},
-		{"auto-cross", o.AutoCross != 0}, {"rows", o.Rows != 0}, {"max-bad", o.MaxBad != 0}, {"cache", o.Cache},
-		{"memory", o.Memory != 0}, {"solver", m.Solver != ""}, {"warm-start", o.WarmStart != ""},
-		{"keep-negatives", o.KeepNegatives != nil}, {"window", o.Window != 0}, {"leaves", m.Leaves != 0},
+		{"bits", o.Bits != 0},
+		{"bins", o.Bins != 0},
+		{"numbers-as-values", o.NumbersAsValues},
+		{"history", len(o.History) > 0},
+		{"auto-cross", o.AutoCross != 0},
+		{"rows", o.Rows != 0},
+		{"max-bad", o.MaxBad != 0},
+		{"cache", o.Cache},
+		{"memory", o.Memory != 0},
+		{"solver", m.Solver != ""},
+		{"warm-start", o.WarmStart != ""},
+		{"keep-negatives", o.KeepNegatives != nil},
+		{"window", o.Window != 0},
+		{"leaves", m.Leaves != 0},
 		{"-, standard input", slices.Contains(o.Files, "-")},
 	} {
 		if s.set {

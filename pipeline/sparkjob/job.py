@@ -22,8 +22,9 @@ import time
 
 from py4j.protocol import Py4JJavaError
 from pyspark.ml import PipelineModel
-from pyspark.ml.classification import DecisionTreeClassifier, LogisticRegression, RandomForestClassifier
+from pyspark.ml.classification import DecisionTreeClassificationModel, LogisticRegression, RandomForestClassificationModel
 from pyspark.ml.feature import OneHotEncoder, StringIndexerModel, VectorAssembler
+from pyspark.ml.regression import DecisionTreeRegressor, RandomForestRegressor
 from pyspark.ml.util import Identifiable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
@@ -106,28 +107,45 @@ def estimator(task, n, weight):
     columns |= {"maxDepth": s["depth"], "minInstancesPerNode": s["min_leaf"], "maxBins": s["max_bins"],
                 "maxMemoryInMB": 1024, "seed": task["seed"] & ((1 << 62) - 1)}
     if task["algo"] == "dt":
-        return DecisionTreeClassifier(**columns)
-    return RandomForestClassifier(numTrees=s["trees"], featureSubsetStrategy=str(s["column_share"]),
-                                  subsamplingRate=s["row_share"], bootstrap=s["bootstrap"], **columns)
+        return DecisionTreeRegressor(**columns)
+    return RandomForestRegressor(numTrees=s["trees"], featureSubsetStrategy=str(s["column_share"]),
+                                 subsamplingRate=s["row_share"], bootstrap=s["bootstrap"], **columns)
 
 
-def smooth(model, rows):
-    """Adds to each node so many rows at its parent's probability, as ctr does:
-    a leaf that saw no click would say 0. The counts of leaves are changed where
-    they lie, so that Spark's own predictions are those of the model saved."""
-    for tree in getattr(model, "trees", [model]):
-        root = tree._java_obj.rootNode()
-        no, yes = root.impurityStats().stats()
-        stack = [(root, yes / (no + yes))]
-        while stack:
-            node, above = stack.pop()
-            stats = node.impurityStats().stats()
-            no, yes = stats
-            p = (yes + rows * above) / (no + yes + rows)
-            if node.subtreeDepth() == 0:
-                stats[0], stats[1] = (no + yes) * (1 - p), (no + yes) * p
-            else:
-                stack += [(node.leftChild(), p), (node.rightChild(), p)]
+def classifier(spark, fitted, rows):
+    """The classifier of trees that were fitted as a regression, with so many rows
+    at its parent's probability added to each node, as ctr does: a leaf that saw
+    no click would say 0.
+
+    Spark's classifiers join two leaves whose likelier class is the same, which
+    among clicks leaves next to no tree. A regression of 0 and 1 by variance,
+    half of Gini's impurity, has the same splits and keeps them all."""
+    gateway = spark.sparkContext._gateway
+    spark_ml, mllib = gateway.jvm.org.apache.spark.ml, gateway.jvm.org.apache.spark.mllib
+
+    def convert(node, above):
+        n, yes, _ = node.impurityStats().stats()
+        p = (yes + rows * above) / (n + rows)
+        stats = gateway.new_array(gateway.jvm.double, 2)
+        stats[0], stats[1] = n * (1 - p), n * p
+        figures = (1.0 if p > 0.5 else 0.0, 2 * p * (1 - p))
+        counts = mllib.tree.impurity.GiniCalculator(stats, round(n))
+        if node.subtreeDepth() == 0:
+            return spark_ml.tree.LeafNode(*figures, counts)
+        children = convert(node.leftChild(), p), convert(node.rightChild(), p)
+        return spark_ml.tree.InternalNode(*figures, node.gain(), *children, node.split(), counts)
+
+    def tree(old):
+        root = old._java_obj.rootNode()
+        n, yes, _ = root.impurityStats().stats()
+        return spark_ml.classification.DecisionTreeClassificationModel(Identifiable().uid, convert(root, yes / n), fitted.numFeatures, 2)
+
+    if not hasattr(fitted, "trees"):
+        return DecisionTreeClassificationModel(tree(fitted))
+    trees = gateway.new_array(spark_ml.classification.DecisionTreeClassificationModel, len(fitted.trees))
+    for i, old in enumerate(fitted.trees):
+        trees[i] = tree(old)
+    return RandomForestClassificationModel(spark_ml.classification.RandomForestClassificationModel(Identifiable().uid, trees, fitted.numFeatures, 2))
 
 
 def fit(spark, train, task, n, weight):
@@ -152,7 +170,7 @@ def fit(spark, train, task, n, weight):
     vectors.unpersist()
     if not linear:
         tell(step="smooth")
-        smooth(model, task["settings"]["smooth"])
+        model = classifier(spark, model, task["settings"]["smooth"])
     return PipelineModel([*stages, model]), kept
 
 
