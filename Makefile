@@ -107,8 +107,15 @@ crosscheck: build ## Compare metrics, models, quality and exports with Python's,
 	"$$python" scripts/crosscheck/crosscheck.py --ctr ./ctr $(CROSSCHECK)
 
 .PHONY: crosscheck-all
-crosscheck-all: ## The same, and with Spark 4.0 (needs Java 17 as well)
+crosscheck-all: ## The same, with Spark 4.0 too, and training on a Spark cluster of two workers on loopback
 	@$(MAKE) crosscheck CROSSCHECK="--all $(CROSSCHECK)"
+	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements/spark-3.5.txt); \
+	"$$python" scripts/crosscheck/cluster.py --ctr ./ctr $(CLUSTER)
+
+.PHONY: bench-cluster
+bench-cluster: build ## Time against rows, ctr beside a Spark cluster of two workers (needs Java 17); writes BENCHMARKS.md
+	@python=$$(scripts/lib/peers.sh scripts/crosscheck/requirements/spark-3.5.txt); \
+	"$$python" scripts/bench/cluster.py --ctr ./ctr --write BENCHMARKS.md $(CLUSTER)
 
 .PHONY: gobench
 gobench: ## Run the Go micro benchmarks COUNT (10) times and summarise them

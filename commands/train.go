@@ -11,6 +11,7 @@ import (
 	"ctr/features"
 	"ctr/models"
 	"ctr/pipeline"
+	"ctr/pipeline/sparkjob"
 )
 
 // trainFlags are the flags of training that train and compare share.
@@ -112,6 +113,8 @@ func checkAlgo(flag, name string) error {
 func trainCommand(s *stdio) *cli.Command {
 	var c common
 	o := pipeline.TrainOptions{Out: "model.ctr"}
+	var spark sparkjob.Launch
+	engine := engineOwn
 	return &cli.Command{
 		Name: "train", Usage: "fits a model, writes model.ctr, prints how good it is",
 		ArgsUsage: "[DATA…]", Args: true,
@@ -121,6 +124,7 @@ func trainCommand(s *stdio) *cli.Command {
 			ctr train train.csv --solver ftrl --lock-free   (one pass, while reading)
 			ctr train friday.csv --solver ftrl --warm-start thursday.ctr
 			ctr train train.csv --algo ffm --history auto --cache
+			ctr train hdfs://nn/logs --engine spark --master spark://nn:7077
 			zcat logs.csv.gz | ctr train - --json
 			ctr train                      (on built-in synthetic rows)`,
 		Description: "DATA is CSV or TSV, with or without a header, plain, .gz or .zst, or Parquet, Arrow or Feather; several files, globs, or - for standard input. Without DATA, ctr trains on built-in synthetic rows.\n\nThe last 30 % of the hours are held out, and the model is judged on them. The model file records which rows these are, so that ctr evaluate alone judges the same. The same data, flags and seed give the same file, byte for byte. An existing model is replaced once the new one is complete.",
@@ -128,11 +132,12 @@ func trainCommand(s *stdio) *cli.Command {
 			group("Model",
 				stringFlag(&o.Algo, "algo", "`NAME` of the algorithm: lr (logistic regression, the default), dt (decision tree), rf (random forest), gbdt (gradient boosted trees), gbdt-lr (lr on the leaves of such trees), fm or ffm (factorisation machines, plain and field-aware)"),
 				stringFlag(&o.Out, "out", "the model `FILE` to write"),
+				choiceFlag(&engine, "engine", "`NAME` of what fits the model: ctr, or spark for data that outgrows one machine (lr, dt, rf)", engineOwn, engineSpark),
 			),
-			trainFlags(&o), learnFlags(&o.Input), memoryFlags(&o), c.flags()),
+			trainFlags(&o), learnFlags(&o.Input), memoryFlags(&o), sparkFlags(&spark), c.flags()),
 		Action: func(cc *cli.Context) error {
 			o.Files, o.Stdin = cc.Args().Slice(), s.in
-			r, err := runTrain(cc.Context, o, s, &c)
+			r, err := runTrain(cc.Context, o, engine, spark, s, &c)
 			if err != nil || !c.json {
 				if err == nil {
 					printTrain(s, &o, r)
@@ -144,7 +149,7 @@ func trainCommand(s *stdio) *cli.Command {
 	}
 }
 
-func runTrain(ctx context.Context, o pipeline.TrainOptions, s *stdio, c *common) (*pipeline.TrainResult, error) {
+func runTrain(ctx context.Context, o pipeline.TrainOptions, engine string, spark sparkjob.Launch, s *stdio, c *common) (*pipeline.TrainResult, error) {
 	if o.Algo == "" && o.Preset == "" { // a preset has an algorithm of its own
 		o.Algo = "lr"
 	}
@@ -162,8 +167,10 @@ func runTrain(ctx context.Context, o pipeline.TrainOptions, s *stdio, c *common)
 	limitMemory(o.Memory)
 	p := newProgress(s, c.quiet)
 	defer p.close()
-	noteBuiltin(p, o.Files)
-	return pipeline.Train(ctx, o, p)
+	if engine == engineOwn {
+		noteBuiltin(p, o.Files)
+	}
+	return fitBy(ctx, engine, spark, o, s, p)
 }
 
 // builtin says what rows there are where no DATA is given.
@@ -198,6 +205,7 @@ func printTrain(s *stdio, o *pipeline.TrainOptions, r *pipeline.TrainResult) {
 		parts = append(parts, judged{"test", *r.Test})
 	}
 	printMetrics(s.out, parts...)
+	printEngine(s, r)
 	fmt.Fprintf(s.out, "\n%s written; a row is predicted a click above %.4g.\n", r.ModelPath, r.Train.Threshold)
 	if r.Rows.Bad > 0 {
 		fmt.Fprintf(s.out, "%s passed over.\n", count(r.Rows.Bad, "bad row"))

@@ -37,7 +37,7 @@ func (r *Reader) begin(o *ReaderOptions) error {
 	if r.layout, err = r.chooseLayout(names, header, o.Columns); err != nil {
 		return err
 	}
-	if header {
+	if r.header = header; header {
 		r.line += int64(bytes.Count(r.tail[:next], []byte("\n")))
 		r.tail = append(r.tail[:0], r.tail[next:]...)
 	}

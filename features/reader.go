@@ -113,6 +113,7 @@ type Reader struct {
 	schema *Schema
 	layout Layout
 	comma  byte
+	header bool
 	maxRow int
 	chunk  int
 
@@ -154,6 +155,9 @@ func (r *Reader) Schema() *Schema { return r.schema }
 
 // Comma gives the byte between fields.
 func (r *Reader) Comma() byte { return r.comma }
+
+// Header reports whether the file begins with the names of its columns.
+func (r *Reader) Header() bool { return r.header }
 
 // Rows gives the number of rows given out so far, bad ones included, and
 // ReaderOptions.First: the next file's First.

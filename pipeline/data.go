@@ -41,6 +41,12 @@ type Data struct {
 	Boundary string `json:"boundary,omitempty"`
 	// Preset is the set of features and settings that was asked for.
 	Preset string `json:"preset,omitempty"`
+	// Engine is "spark" where Spark fitted the model, Remote the addresses of
+	// data that only it could read; JudgedBy is "spark" where the metrics are
+	// its own.
+	Engine   string   `json:"engine,omitempty"`
+	Remote   []string `json:"remote,omitempty"`
+	JudgedBy string   `json:"judged_by,omitempty"`
 	// Rows says how many rows went where, and the clicks among them.
 	Rows        RowCounts `json:"rows"`
 	TrainClicks int       `json:"train_clicks"`
@@ -117,6 +123,9 @@ func (d *Data) held(model string, in Input) (Input, []source, *features.Selectio
 		return in, nil, nil, heldWindow("until", in.Until)
 	case d.Rows.Test == 0:
 		return in, nil, nil, features.WithHint(fmt.Errorf("%s: %w", model, errNothingHeld),
+			"name the rows to judge it on: ctr evaluate FILE")
+	case d.JudgedBy != "":
+		return in, nil, nil, features.WithHint(fmt.Errorf("%s: its held-out rows are known to Spark alone", model),
 			"name the rows to judge it on: ctr evaluate FILE")
 	case d.Stdin:
 		return in, nil, nil, features.WithHint(fmt.Errorf("%s: trained on standard input, which is gone", model),

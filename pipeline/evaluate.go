@@ -147,8 +147,10 @@ type scoring struct {
 	art    *models.Artifact
 	sel    *features.Selection
 	labels bool // every row must have one
-	format string
-	out    *output
+	// holdout, where not nil, divides the rows by their time.
+	holdout *features.Holdout
+	format  string
+	out     *output
 	// fresh begins history with no row seen, as training did; else it goes on
 	// from where training ended.
 	fresh bool
@@ -226,7 +228,7 @@ func (s *scoring) bind(op *opened, name string) error {
 func (s *scoring) score(j *job, rs *rowScorer) {
 	e := j.open.bind.(*features.Encoder)
 	out := &j.out
-	out.y, out.p, out.w, out.text = out.y[:0], out.p[:0], out.w[:0], out.text[:0]
+	out.y, out.p, out.w, out.text, out.held = out.y[:0], out.p[:0], out.w[:0], out.text[:0], out.held[:0]
 	rs.enc, rs.fail = e, j.fail
 	rs.done = func(row *features.Row, _ int, p float64) { s.done(e, row, p, out) }
 	for i := range j.block.Len() {
@@ -248,9 +250,9 @@ func (s *scoring) wanted(j *job, e *features.Encoder, i int) (bool, error) {
 		return false, err
 	}
 	row := j.block.Row(i)
-	if s.sel != nil {
+	if s.sel != nil || s.holdout != nil {
 		h, _, err := e.Hour(&row)
-		if err != nil || !s.sel.Keep(features.RowKey{File: j.file, Row: j.block.First + int64(i)}, h) {
+		if err != nil || s.sel != nil && !s.sel.Keep(features.RowKey{File: j.file, Row: j.block.First + int64(i)}, h) {
 			return false, err
 		}
 	}
@@ -268,6 +270,10 @@ func (s *scoring) wanted(j *job, e *features.Encoder, i int) (bool, error) {
 func (s *scoring) done(e *features.Encoder, row *features.Row, p float64, out *jobOutput) {
 	y, _ := e.Label(row)
 	out.y, out.p = append(out.y, int8(y)), append(out.p, p)
+	if s.holdout != nil {
+		h, _, _ := e.Hour(row) // wanted has read it
+		out.held = append(out.held, s.holdout.Test(features.RowKey{}, h))
+	}
 	if s.labels {
 		if w, weighted, _ := e.Weight(row); weighted {
 			out.w = append(out.w, w)

@@ -9,6 +9,7 @@ const (
 	StageCross Stage = "cross" // pairs of columns are searched; units are pairs
 	StageFit   Stage = "fit"   // a model is fitted; units are iterations or trees
 	StageJudge Stage = "judge" // metrics are taken; units are rows
+	StageSpark Stage = "spark" // a Spark job works; units are its tasks
 )
 
 // Observer is told of progress. A nil Observer is told nothing.

@@ -141,6 +141,9 @@ type TrainResult struct {
 	// online, each predicted first. Train is then of these predictions.
 	Progressive []ProgressPoint `json:"progressive,omitempty"`
 
+	// JudgedBy is "spark" where Train and Test are Spark's own figures.
+	JudgedBy string `json:"judged_by,omitempty"`
+
 	// Artifact is the model as it was (or would be) written.
 	Artifact *models.Artifact `json:"-"`
 	// Times says how long each stage took.

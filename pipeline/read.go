@@ -39,6 +39,7 @@ type jobOutput struct {
 	y    []int8
 	p    []float64
 	w    []float64 // empty where rows have no weight
+	held []bool    // whether the row is held out; empty where nobody asked
 	text []byte    // lines for the output file
 }
 

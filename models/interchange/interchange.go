@@ -23,6 +23,9 @@ type ImportOptions struct {
 	Schema *features.Schema
 	// Threshold, where not nil, is used in place of the model's own.
 	Threshold *float64
+	// AsRead says that columns were indexed as the text that they are. Where it
+	// is false, labels that all look like numbers are taken for numbers.
+	AsRead bool
 	// Version is that of ctr, for the model file.
 	Version string
 }

@@ -15,6 +15,7 @@ type plan struct {
 	files   *files
 	schema  *features.Schema
 	trees   bool // the model is one of trees: bins are categories
+	asRead  bool // columns were indexed as they are read
 	columns map[string][]slot
 	vectors map[string]bool // which of columns are vectors
 	raw     map[string]*source
@@ -157,7 +158,7 @@ func (p *plan) indexed(s *stage, column, out string, l labels, keep bool) (slot,
 			}
 			return append(dst, label...)
 		}
-	case len(f.From) == 1 && f.Cap == nil && f.Cast == features.AsRead:
+	case !p.asRead && len(f.From) == 1 && f.Cap == nil && f.Cast == features.AsRead:
 		if f.Cast = l.cast(); f.Cast == features.CastDouble {
 			write = inJava
 		}

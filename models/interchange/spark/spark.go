@@ -77,7 +77,7 @@ func (f *files) artifact(ctx context.Context, o interchange.ImportOptions) (*mod
 	}
 	last := stages[at]
 	p := &plan{
-		files: f, trees: last.class != predictors[0],
+		files: f, trees: last.class != predictors[0], asRead: o.AsRead,
 		columns: map[string][]slot{}, vectors: map[string]bool{}, raw: map[string]*source{}, derived: map[string]derived{},
 	}
 	in := last.text("featuresCol")
