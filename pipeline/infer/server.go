@@ -338,11 +338,19 @@ func (s *Server) model(q *http.Request) (m *Model, named bool, f *fault) {
 	return m, true, nil
 }
 
+// Ready gives nil where requests can be answered, else why not.
+func (s *Server) Ready() error {
+	if s.draining.Load() {
+		return errors.New("stopping")
+	}
+	return nil
+}
+
 // ready says whether requests can be answered.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.draining.Load() {
+	if err := s.Ready(); err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, "stopping\n")
+		_, _ = io.WriteString(w, err.Error()+"\n")
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
