@@ -60,7 +60,6 @@ type shard struct {
 	spans   [spanKinds]spans
 	traffic traffic // but for rows that were scored
 	skip    int     // rows until the next one whose columns are counted
-	taken   int     // rows whose columns were counted in this second
 
 	_ [64]byte // the next shard's lock is in another cache line
 }
@@ -158,7 +157,7 @@ type rows struct {
 // sample counts the columns of one row in so many. s.mu is held.
 func (s *shard) sample(st *served, d *delta, r *rows) {
 	n, stride := r.block.Len(), int(s.m.stride.Load())
-	for s.skip < n && s.taken < sampleTarget {
+	for s.skip < n && s.m.taken.Load() < sampleTarget {
 		i := s.skip
 		if stride == 1 {
 			s.skip++
@@ -174,7 +173,7 @@ func (s *shard) sample(st *served, d *delta, r *rows) {
 		}
 		st.fields.count(d.counts, d.ex)
 		d.sampled++
-		s.taken++
+		s.m.taken.Add(1)
 	}
 	s.skip = max(s.skip-n, 0)
 }
