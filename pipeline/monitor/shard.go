@@ -87,17 +87,22 @@ func (s *shard) of(st *served) *delta {
 	return d
 }
 
-// add counts a row but for what running counts; y is -1 where it has no label.
-func (d *delta) add(y int8, p float64) {
-	if p > d.running.Threshold {
-		d.clicks++
+// add counts rows but for what running counts; a label of -1 is none.
+func (d *delta) add(ps []float64, ys []int8) {
+	clicks, threshold := int64(0), d.running.Threshold
+	for i, y := range ys[:len(ps)] {
+		p := ps[i]
+		if p > threshold {
+			clicks++
+		}
+		b := scoreBin(p)
+		d.scores[b]++
+		if y >= 0 {
+			d.clicked[b] += uint32(y)
+			d.fine.add(y, p)
+		}
 	}
-	b := scoreBin(p)
-	d.scores[b]++
-	if y >= 0 {
-		d.clicked[b] += uint32(y)
-		d.fine.add(y, p)
-	}
+	d.clicks += clicks
 }
 
 // drain adds d to what is known of the model and empties it. It gives the
