@@ -43,6 +43,7 @@ var homes = map[string]string{
 	"github.com/parquet-go/parquet-go":    "ctr/features/columnar",
 	"github.com/pierrec/lz4/v4":           "ctr/features/columnar",
 	"github.com/prometheus/client_golang": "ctr/pipeline/monitor",
+	"go.opentelemetry.io":                 "ctr/pipeline/monitor",
 	"pgregory.net/rapid":                  "tests",
 	"go.uber.org/goleak":                  "tests",
 	"github.com/rogpeppe/go-internal":     "tests",

@@ -38,6 +38,7 @@ type serveOptions struct {
 	shadowLog  string
 	cert, key  string
 	tokenFile  string
+	otlp       string
 	every      time.Duration // between looks at the model files
 	drain      time.Duration
 }
@@ -70,6 +71,9 @@ func serveCommand(s *stdio) *cli.Command {
 				stringFlag(&o.key, "tls-key", "PEM `FILE` of its key"),
 				stringFlag(&o.tokenFile, "token-file", "`FILE` of the tokens that clients may send, one a line"),
 				durationFlag(&o.drain, "drain", "go on answering for `TIME` after the first signal, while /readyz says that the end is near"),
+			),
+			group("Watching",
+				otlpFlag(&o.otlp),
 			),
 			group("Limits",
 				sizeFlag(&o.MaxBody, "max-body", "`SIZE` of the largest body, decompressed (default 8M); more is answered by 413"),
@@ -121,6 +125,14 @@ func runServe(ctx context.Context, o *serveOptions, s *stdio) (err error) {
 		},
 	})
 	defer m.Close()
+	tracer, err := traced(o.otlp, say)
+	if err != nil {
+		return err
+	}
+	if tracer != nil {
+		o.Wrap = tracer.Wrap
+		defer closeTracer(tracer)
+	}
 	o.Observer, o.More = m, m.Handlers()
 	o.Options.Registry, o.Version = registry, version
 	if err := o.secure(s.getenv); err != nil {

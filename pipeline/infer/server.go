@@ -30,6 +30,8 @@ type Options struct {
 	Challenge *Challenge
 	// Observer, where not nil, is told of requests and rows.
 	Observer Observer
+	// Wrap, where not nil, is put around all pages.
+	Wrap func(http.Handler) http.Handler
 	// More are further pages by their patterns, as http.ServeMux has them.
 	More map[string]http.Handler
 
@@ -158,6 +160,9 @@ func (s *Server) routes() http.Handler {
 	s.handle(mux, "GET /openapi.json", s.openAPI)
 	for pattern, h := range s.o.More {
 		s.handle(mux, pattern, func(w http.ResponseWriter, q *http.Request) *fault { h.ServeHTTP(w, q); return nil })
+	}
+	if s.o.Wrap != nil {
+		return s.o.Wrap(mux)
 	}
 	return mux
 }
