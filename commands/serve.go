@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"ctr/pipeline"
 	"ctr/pipeline/infer"
+	"ctr/pipeline/monitor"
 )
 
 // tokensVariable has tokens separated by commas or white space.
@@ -98,10 +100,28 @@ func runServe(ctx context.Context, o *serveOptions, s *stdio) (err error) {
 			s.say(text)
 		}
 	}
-	registry, err := o.registry(say)
+	var m *monitor.Monitor
+	registry, err := o.registry(func(text string) {
+		say(text)
+		if m != nil { // the models are loaded: they are watched from then on
+			m.Event(text)
+		}
+	})
 	if err != nil {
 		return err
 	}
+	var up atomic.Pointer[infer.Server]
+	m = monitor.New(monitor.Options{
+		Source: "serve", Version: version, Models: monitor.ServedModels(registry), Redact: o.redact,
+		State: func() error {
+			if s := up.Load(); s != nil {
+				return s.Ready()
+			}
+			return errors.New("starting")
+		},
+	})
+	defer m.Close()
+	o.Observer, o.More = m, m.Handlers()
 	o.Options.Registry, o.Version = registry, version
 	if err := o.secure(s.getenv); err != nil {
 		return err
@@ -121,6 +141,7 @@ func runServe(ctx context.Context, o *serveOptions, s *stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	up.Store(server)
 	result := serveResult{Address: server.Addr()}
 	for _, m := range registry.Models() {
 		result.Models = append(result.Models, m.ID())
@@ -130,6 +151,7 @@ func runServe(ctx context.Context, o *serveOptions, s *stdio) (err error) {
 		say(fmt.Sprintf("%s can be reached from other machines, by anyone: --tls-cert, --tls-key and --token-file protect it", server.Addr()))
 	}
 	failed := o.watch(ctx, registry, server, say)
+	m.Close() // its listeners would be waited for
 	stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := errors.Join(failed, server.Close(stop)); err != nil {

@@ -11,7 +11,6 @@ import (
 	"ctr/models/metrics"
 	"ctr/pipeline"
 	"ctr/pipeline/kafka"
-	"ctr/pipeline/serve"
 )
 
 // Where topics are, unless one says otherwise.
@@ -81,7 +80,7 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 		return sum, err
 	}
 	o.history = history
-	server, err := o.serve(a.Hash)
+	server, err := o.serve(a)
 	if err != nil {
 		return sum, err
 	}
@@ -92,13 +91,13 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 	}
 	src, err := kafka.NewSource(kafka.SourceOptions{
 		Options: o.cluster.options(), Topic: o.topic, Group: o.group,
-		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
+		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: server.noting(p.Note),
 		SessionTimeout: o.session, InstanceID: o.instance,
 	})
 	if err != nil {
 		return sum, err
 	}
-	sum, err = o.stream(ctx, a.Hash, scorers, src, server, s, c, p)
+	sum, err = o.stream(ctx, a, scorers, src, server, s, c, p)
 	if err != nil && server != nil {
 		server.Fail(err)
 	}
@@ -142,10 +141,10 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 }
 
 // stream joins source, scorers and sinks.
-func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (pipeline.Scorer, error),
-	src *kafka.Source, server *serve.Server, s *stdio, c *common, p *progress,
+func (o *scoreOptions) stream(ctx context.Context, a *models.Artifact, scorers func() (pipeline.Scorer, error),
+	src *kafka.Source, server *watched, s *stdio, c *common, p *progress,
 ) (sum pipeline.Summary, err error) {
-	sinks, err := o.sinks(ctx, hash, src, p.Note)
+	sinks, err := o.sinks(ctx, a.Hash, src, p.Note)
 	if err != nil {
 		return sum, err
 	}
@@ -170,6 +169,7 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 	}
 	options.Stats, options.StatsEvery = o.tell(p, server)
 	if server != nil {
+		options.Watch = server.monitor.Watch(a)
 		server.Started()
 	}
 	if o.started != nil {

@@ -275,6 +275,9 @@ func (r *Request) AppendCSV(dst []byte, sep byte) []byte {
 	return dst
 }
 
+// Encoder gives what the rows, which were scored, were encoded by.
+func (r *Request) Encoder() *features.Encoder { return r.with.enc }
+
 // Example gives row i, which was scored, as the model sees it; it is valid
 // until the next call.
 func (r *Request) Example(i int) (*features.Example, error) {

@@ -105,7 +105,7 @@ type watched struct {
 	ModelFile
 	size    int64
 	modTime time.Time
-	refused error // why the file as it was last seen is not served
+	refused atomic.Pointer[error] // why the file as it was last seen is not served
 }
 
 // table is the models at one time. It does not change.
@@ -226,7 +226,7 @@ func (r *Registry) Reload(all bool) (replaced int, err error) {
 			continue
 		}
 		m, err := r.load(w)
-		w.refused = err
+		w.refused.Store(&err)
 		if err != nil {
 			errs = append(errs, err)
 			r.note(fmt.Sprintf("model %s: the new file is refused, version %s goes on: %v", w.Name, old.models[i].Version, err))
@@ -248,11 +248,9 @@ func (r *Registry) Reload(all bool) (replaced int, err error) {
 
 // Refused gives why the newest file of a model is not served, nil where it is.
 func (r *Registry) Refused(m *Model) error {
-	r.reloading.Lock()
-	defer r.reloading.Unlock()
 	for _, w := range r.files {
-		if w.Path == m.Path && w.Name == m.Name {
-			return w.refused
+		if err := w.refused.Load(); err != nil && w.Path == m.Path && w.Name == m.Name {
+			return *err
 		}
 	}
 	return nil

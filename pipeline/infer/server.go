@@ -60,6 +60,13 @@ type Observer interface {
 	Scored(m *Model, r *pipeline.Request, took time.Duration)
 }
 
+// Refuser is an Observer that wants to know why requests were not answered.
+type Refuser interface {
+	// Refused tells of an answer that is an error. row is the number of the row
+	// that is at fault, from 1, or 0. Values of redacted columns are not in why.
+	Refused(route string, status, row int, why string)
+}
+
 // withDefaults fills in what is zero.
 func (o Options) withDefaults() Options {
 	fill(&o.MaxBody, 8<<20)
@@ -179,6 +186,9 @@ func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
 		}
 		if s.o.Observer != nil {
 			s.o.Observer.Answered(route, status, time.Since(began))
+			if r, ok := s.o.Observer.(Refuser); ok && f != nil {
+				r.Refused(route, f.status, f.row, f.text)
+			}
 		}
 	})
 }
@@ -328,11 +338,19 @@ func (s *Server) model(q *http.Request) (m *Model, named bool, f *fault) {
 	return m, true, nil
 }
 
+// Ready gives nil where requests can be answered, else why not.
+func (s *Server) Ready() error {
+	if s.draining.Load() {
+		return errors.New("stopping")
+	}
+	return nil
+}
+
 // ready says whether requests can be answered.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.draining.Load() {
+	if err := s.Ready(); err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, "stopping\n")
+		_, _ = io.WriteString(w, err.Error()+"\n")
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")

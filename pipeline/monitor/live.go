@@ -133,9 +133,11 @@ type Model struct {
 	// Sampled is how many rows Columns rests on: those of the last 15 minutes,
 	// at most about 2,000 a second.
 	Sampled int64 `json:"sampled"`
+
+	st *served
 }
 
-// Bin is a part of a histogram: From <= probability < To (<= in the last one).
+// Bin is a part of a histogram: From < probability <= To (0 is in the first).
 type Bin struct {
 	From   float64 `json:"from"`
 	To     float64 `json:"to"`
@@ -181,7 +183,7 @@ type Quality struct {
 	LogLoss     *float64 `json:"log_loss"`
 	Predicted   *float64 `json:"predicted"`   // mean probability
 	Observed    *float64 `json:"observed"`    // share of clicks
-	Calibration *float64 `json:"calibration"` // Observed / Predicted: 1 is right
+	Calibration *float64 `json:"calibration"` // Predicted / Observed: 1 is right, above 1 promises too many clicks
 }
 
 // Column is how a field's values differ from those of the training rows.
@@ -189,8 +191,9 @@ type Column struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"` // "dict", "hash" or "num"
 	// Unseen is the share of rows whose value training had not seen (or too
-	// seldom), TrainUnseen that among the training rows; null for hashed fields
-	// and numbers, and where the model file does not tell.
+	// seldom), TrainUnseen that among the rows that training held out (or among
+	// its own, where it held out none); null for hashed fields and numbers, and
+	// where the model file does not tell.
 	Unseen      *float64 `json:"unseen"`
 	TrainUnseen *float64 `json:"train_unseen"`
 	// Missing is the share of rows without a value, TrainMissing that among the
