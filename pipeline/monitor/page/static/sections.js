@@ -24,7 +24,7 @@ function section(id, caption, headings) {
 export function facts(live, m) {
   const list = [];
   if (m) {
-    const version = m.version && m.version !== '1' ? `@${m.version}` : '';
+    const version = m.version && m.version !== m.hash && m.version !== '1' ? `@${m.version}` : '';
     list.push(['Model', m.name + version], ['Algorithm', m.algo], ['Hash', m.hash.slice(0, 12)], ['Click above', dec(m.threshold)], ['Loaded', since(live, m.loaded)]);
   }
   if (live.topic) list.push(['Topic', live.topic]);
