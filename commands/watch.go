@@ -43,14 +43,14 @@ type watchOptions struct {
 func watchCommand(s *stdio) *cli.Command {
 	var o watchOptions
 	return &cli.Command{
-		Name: "watch", Usage: "shows in the terminal how a running ctr serve or ctr score --http does",
+		Name: "watch", Usage: "shows in the terminal how a running scorer does",
 		ArgsUsage: "[URL]", Args: true,
 		UsageText: `ctr watch
 			ctr watch 127.0.0.1:8080
 			ctr watch https://scorer:8443 --tls-ca ca.pem
 			ctr watch --once
 			ctr watch --json`,
-		Description: "It shows what the live page at / does: rows a second, latency, lag, predicted and observed click rate, quality where labels come, drift of columns, the last predictions and errors. On a terminal it is drawn anew each second until Ctrl-C; elsewhere, and with --once, it is printed once. --json prints the document of /api/live.\n\n" +
+		Description: "It shows what the live page of ctr serve and ctr score --http does: rows a second, latency, lag, predicted and observed click rate, quality where labels come, drift of columns, the last predictions and errors. On a terminal it is drawn anew each second until Ctrl-C; elsewhere, and with --once, it is printed once. --json prints the document of /api/live.\n\n" +
 			"The default URL is http://127.0.0.1:8080. Where the server asks for tokens, " + watchTokenVariable + " has the one to send; without it the first of " + tokensVariable + " is sent. NO_COLOR, if set, keeps colours away.",
 		Flags: flags(
 			group("Watching",

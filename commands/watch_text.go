@@ -33,8 +33,8 @@ func sparkline(values []float64, width int) string {
 	return b.String()
 }
 
-// number gives x with so many digits behind the point, a dash where it is nil.
-func number(x *float64, digits int) string {
+// decimal gives x with so many digits behind the point, a dash where it is nil.
+func decimal(x *float64, digits int) string {
 	if x == nil {
 		return "–"
 	}
@@ -61,7 +61,7 @@ func spanOf(x *float64) string {
 	return span(*x)
 }
 
-// span gives a time in seconds in the unit that suits it: 36 µs, 0.42 ms, 5 min.
+// span gives a time in seconds in the unit that suits it: 36 µs, 0.42 ms, 2.31 s.
 func span(s float64) string {
 	three := func(x float64) string {
 		switch {
@@ -72,16 +72,25 @@ func span(s float64) string {
 		}
 		return metrics.Text(x, 0)
 	}
-	switch n := int64(s); {
+	switch {
 	case s < 1e-4:
 		return metrics.Text(s*1e6, 0) + " µs"
 	case s < 1:
 		return three(s*1000) + " ms"
 	case s < 60:
 		return three(s) + " s"
-	case s < 3600:
+	}
+	return age(s)
+}
+
+// age gives a time in seconds as whole seconds, or as its two largest units.
+func age(s float64) string {
+	switch n := max(int64(s), 0); {
+	case n < 60:
+		return fmt.Sprintf("%d s", n)
+	case n < 3600:
 		return fmt.Sprintf("%d min %d s", n/60, n%60)
-	case s < 86400:
+	case n < 86400:
 		return fmt.Sprintf("%d h %d min", n/3600, n%3600/60)
 	default:
 		return fmt.Sprintf("%d d %d h", n/86400, n%86400/3600)

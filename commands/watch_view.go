@@ -60,7 +60,7 @@ func (v view) lines(l *monitor.Live, lost string) []viewLine {
 		out = out[:v.height]
 	}
 	for i := range out {
-		if out[i].text = printable(out[i].text); v.width > 0 {
+		if out[i].text = strings.TrimRight(printable(out[i].text), " "); v.width > 0 {
 			out[i].text = cut(out[i].text, v.width)
 		}
 	}
@@ -97,7 +97,7 @@ func (v view) top(l *monitor.Live, m *monitor.Model, lost string) []viewLine {
 	if l.Source == "stream" {
 		source = "topic " + l.Topic + ", group " + l.Group
 	}
-	words := []string{"ctr " + l.Version, source, "up " + span(l.Uptime), l.State, l.Time.Local().Format("15:04:05")}
+	words := []string{"ctr " + l.Version, source, "up " + age(l.Uptime), l.State, l.Time.Local().Format("15:04:05")}
 	out := []viewLine{{strings.Join(words, "   "), strong}}
 	if lost != "" {
 		out = append(out, viewLine{"connection lost, trying again: " + lost, alarm})
@@ -109,7 +109,7 @@ func (v view) top(l *monitor.Live, m *monitor.Model, lost string) []viewLine {
 	if m.Version != m.Hash {
 		name += "@" + m.Version
 	}
-	text := fmt.Sprintf("model %s   %s   hash %.12s   click above %s   loaded %s ago", name, m.Algo, m.Hash, metrics.Text(m.Threshold, 4), span(l.Time.Sub(m.Loaded).Seconds()))
+	text := fmt.Sprintf("model %s   %s   hash %.12s   click above %s   loaded %s ago", name, m.Algo, m.Hash, metrics.Text(m.Threshold, 4), age(l.Time.Sub(m.Loaded).Seconds()))
 	if n := len(l.Models); n > 1 {
 		text += fmt.Sprintf("   (one of %d: --model)", n)
 	}
@@ -162,7 +162,7 @@ func (v view) quality(m *monitor.Model) []viewLine {
 		*monitor.Quality
 	}{{"last 15 minutes", m.Recent}, {"since the start", m.Total}} {
 		if q.Quality != nil {
-			t.add(q.name, thousands(q.Rows), number(q.Accuracy, 4), number(q.F1, 4), number(q.AUC, 4), number(q.LogLoss, 4), percent(q.Predicted), percent(q.Observed), number(q.Calibration, 3))
+			t.add(q.name, thousands(q.Rows), decimal(q.Accuracy, 4), decimal(q.F1, 4), decimal(q.AUC, 4), decimal(q.LogLoss, 4), percent(q.Predicted), percent(q.Observed), decimal(q.Calibration, 3))
 		}
 	}
 	return append([]viewLine{{}}, tableLines(&t)...)
@@ -193,7 +193,7 @@ func (v view) lag(l *monitor.Live) *list {
 }
 
 func (v view) columns(m *monitor.Model) *list {
-	if m == nil || len(m.Columns) == 0 {
+	if m == nil || m.Sampled == 0 {
 		return &list{}
 	}
 	all := slices.Clone(m.Columns)
@@ -223,7 +223,7 @@ func (v view) columns(m *monitor.Model) *list {
 		if c.Alarm != "" {
 			note = "ALARM " + c.Alarm
 		}
-		t.add(c.Name, number(c.PSI, 3), percent(c.Unseen), percent(c.TrainUnseen), percent(c.Missing), percent(c.TrainMissing), note)
+		t.add(c.Name, decimal(c.PSI, 3), percent(c.Unseen), percent(c.TrainUnseen), percent(c.Missing), percent(c.TrainMissing), note)
 	}
 	lines := tableLines(&t)
 	for i, c := range all {

@@ -22,6 +22,7 @@ export const dec = (x, digits = 4) => (known(x) ? x.toFixed(digits) : dash);
 export function share(x, digits) {
   if (!known(x)) return dash;
   const percent = 100 * x;
+  if (digits === undefined && percent > 0 && percent < 0.005) return '<0.01 %';
   if (digits === undefined) digits = percent === 0 || percent >= 99.995 ? 0 : Math.abs(percent) < 10 ? 2 : 1;
   return `${percent.toFixed(digits)} %`;
 }

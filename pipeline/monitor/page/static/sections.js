@@ -121,18 +121,32 @@ export function lag(live) {
 
 const kinds = { dict: 'values', hash: 'hashed', num: 'number' };
 
+// fewColumns is how many columns are shown until all are asked for.
+const fewColumns = 10;
+let allColumns = false;
+
 export function columns(live, m) {
   const t = section('columns', 'Drift of each column against the training rows', [{ text: 'Column', left: true }, { text: 'Kind', left: true }, 'PSI', { unseen: 'PSI as a bar' }, 'Unseen', 'in training', 'Missing', 'in training', { text: 'Note', left: true }]);
   const rank = (c) => (c.alarm ? 10 : 0) + (c.psi ?? -1);
-  const list = [...(m?.columns ?? [])].sort((a, b) => rank(b) - rank(a));
+  const list = [...(m?.sampled ? m.columns : [])].sort((a, b) => rank(b) - rank(a));
   const cell = (x, over) => ({ text: share(x), value: x, cls: over ? 'alarm' : '' });
-  t.fill(list.map((c) => {
+  const more = once($('columns').closest('section'), (root) => {
+    const button = make('button', { type: 'button', class: 'more', 'aria-expanded': 'false' });
+    button.addEventListener('click', () => { allColumns = !allColumns; button.redraw(); });
+    root.append(button); // below the table
+    return button;
+  });
+  more.redraw = () => columns(live, m);
+  show(more, list.length > fewColumns);
+  attr(more, 'aria-expanded', String(allColumns));
+  text(more, allColumns ? `Show the first ${fewColumns}` : `Show all ${list.length} columns`);
+  t.fill(list.slice(0, allColumns ? list.length : fewColumns).map((c) => {
     const level = c.psi === null ? 'none' : c.psi > 0.2 ? 'over' : c.psi > 0.1 ? 'near' : 'fill';
     return [{ text: c.name, cls: c.alarm ? 'alarm' : '' }, kinds[c.kind] ?? c.kind, { text: dec(c.psi, 3), value: c.psi, cls: c.alarm === 'psi' ? 'alarm' : '' },
       { node: bar((c.psi ?? 0) / 0.4, level, [0.5]), cls: 'barcell' }, cell(c.unseen, c.alarm === 'unseen'), share(c.train_unseen), cell(c.missing, c.alarm === 'missing'), share(c.train_missing), c.note];
   }), m ? 'No rows have been looked at yet.' : 'No model is loaded yet.');
-  const say = once($('columns').parentElement, (e) => e.insertBefore(make('p', { class: 'lead' }), $('columns')));
-  text(say, m?.columns?.length ? `PSI, the population stability index, compares ${int(m.sampled)} rows of the last 15 minutes with the training rows: under 0.1 is as good as none, over 0.2 (the mark) is drift.` : '');
+  const say = once($('h-columns'), (h) => { const p = make('p', { class: 'lead' }); h.after(p); return p; });
+  text(say, m?.sampled ? `PSI, the population stability index, compares ${int(m.sampled)} rows of the last 15 minutes with the training rows: under 0.1 is as good as none, over 0.2 (the mark) is drift.` : '');
 }
 
 export function problems(live) {
