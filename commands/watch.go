@@ -41,7 +41,7 @@ type watchOptions struct {
 }
 
 func watchCommand(s *stdio) *cli.Command {
-	var o watchOptions
+	o := watchOptions{every: time.Second}
 	return &cli.Command{
 		Name: "watch", Usage: "shows in the terminal how a running scorer does",
 		ArgsUsage: "[URL]", Args: true,
@@ -55,7 +55,7 @@ func watchCommand(s *stdio) *cli.Command {
 		Flags: flags(
 			group("Watching",
 				boolFlag(&o.once, "once", "print the figures once"),
-				durationFlag(&o.every, "every", "ask every `TIME` (default 1s)"),
+				durationFlag(&o.every, "every", "ask every `TIME`"),
 				stringFlag(&o.model, "model", "the `NAME` of the model to show, or NAME@VERSION; the default model's otherwise"),
 				stringFlag(&o.ca, "tls-ca", "PEM `FILE` of the authorities that may have signed the server's certificate; the system's by default"),
 			),
@@ -138,12 +138,8 @@ func runWatch(ctx context.Context, o *watchOptions, s *stdio) error {
 		}
 		return nil
 	}
-	every := o.every
-	if every == 0 {
-		every = time.Second
-	}
 	w := screen{
-		out: s.out, every: every, color: s.getenv("NO_COLOR") == "", model: o.model,
+		out: s.out, every: max(o.every, 50*time.Millisecond), color: s.getenv("NO_COLOR") == "", model: o.model,
 		size: func() (int, int) { return screenSize(s.screen) },
 		get: func(ctx context.Context) (*monitor.Live, error) {
 			_, live, err := c.get(ctx)

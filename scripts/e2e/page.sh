@@ -58,5 +58,5 @@ fi
 node --test --test-concurrency=1 --test-reporter=spec stream.test.mjs serve.test.mjs
 say "ctr watch on a terminal"
 "$CTR" synth --rows 2000 --seed 7 --out watch.csv --quiet
-"$CTR" train watch.csv --model watch.ctr --quiet >/dev/null
+"$CTR" train watch.csv --out watch.ctr --quiet >/dev/null
 python3 "$HERE/page/watch.py" "$CTR" watch.ctr

@@ -112,5 +112,12 @@ export function number(text) {
   return Number(m[1]) * (unit[m[2]] ?? 1) * (unit[m[3]] ?? 1);
 }
 
+// byHead groups figures by the first cell of their row.
+export function byHead(list) {
+  const groups = {};
+  for (const f of list) (groups[f.head] ??= []).push(f);
+  return groups;
+}
+
 // figures gives all figures of the page: the text and the number behind it.
 export const figures = (page, selector) => page.$$eval(`${selector} [data-value]`, (all) => all.map((e) => ({ text: e.textContent, value: Number(e.dataset.value), id: e.id, head: e.closest('tr')?.firstElementChild.textContent ?? '' })));

@@ -19,7 +19,7 @@ test('a picture', async () => {
   const rest = [lines[0], ...lines.slice(100_001)];
   rest.splice(60_000, 0, rest[1].replace(/^([^,]*),[01],/, '$1,yes,'));
   fs.writeFileSync('rest.csv', rest.join('\n'));
-  await h.ctr(['train', 'train.csv', '--model', 'clicks.ctr', '--quiet']);
+  await h.ctr(['train', 'train.csv', '--out', 'clicks.ctr', '--quiet']);
   const { match: [, brokers] } = await h.start(['broker', '--listen', '127.0.0.1:0', '--dir='], /listening on (\S+),/);
   const { match: [, url] } = await h.start(['score', '--topic', 'clicks', '--model', 'clicks.ctr', '--brokers', brokers, '--http', '0', '--print-rate', '0'], /at (http:\S+)/);
   await h.start(['replay', 'rest.csv', '--topic', 'clicks', '--rate', '2500', '--create', '--partitions', '3', '--brokers', brokers], /./);

@@ -12,8 +12,8 @@ const token = 'sesame';
 before(async () => {
   await h.openBrowser();
   await h.ctr(['synth', '--rows', '5000', '--seed', '21', '--out', 'serve.csv', '--quiet']);
-  await h.ctr(['train', 'serve.csv', '--model', 'lr.ctr', '--quiet']);
-  await h.ctr(['train', 'serve.csv', '--algo', 'dt', '--model', 'dt.ctr', '--quiet']);
+  await h.ctr(['train', 'serve.csv', '--out', 'lr.ctr', '--quiet']);
+  await h.ctr(['train', 'serve.csv', '--algo', 'dt', '--out', 'dt.ctr', '--quiet']);
   const { match } = await h.start(['serve', '--model', 'lr.ctr,trees=dt.ctr', '--listen', '0'], /at (http:[^;\s]+);/, { CTR_SERVE_TOKENS: token });
   url = match[1];
 });
@@ -31,10 +31,12 @@ async function enter(page) {
 }
 
 test('it asks for a token', async () => {
-  const { page, close } = await h.open(url);
+  const { page, eye, close } = await h.open(url);
   await page.waitForSelector('#token:not([hidden])');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'token-text');
   assert.deepEqual(await h.axe(page), []);
+  await h.sleep(2500);
+  assert.deepEqual(eye.faults.length, 1, 'it goes on asking without a token'); // one line for each 401
   await page.fill('#token-text', 'wrong');
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => document.querySelector('#token-why').textContent.includes('does not know'));
@@ -49,7 +51,7 @@ test('it says why it has nothing to show', async () => {
   const { page, eye, close } = await h.open(url, { viewport: { width: 360, height: 800 } });
   await enter(page);
   const text = await page.locator('main').innerText();
-  for (const want of ['No labels have come', 'no rows have been scored by this model', 'there is no topic to lag behind', 'about one row a second is looked at once rows come', 'None since the start.']) {
+  for (const want of ['No labels have come', 'no rows have been scored by this model', 'there is no topic to lag behind', 'about one row a second is looked at once rows come', 'Nothing has happened since the start.']) {
     assert.ok(text.includes(want), `no ${JSON.stringify(want)} in ${text}`);
   }
   assert.deepEqual(await h.axe(page), []);

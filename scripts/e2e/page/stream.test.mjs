@@ -13,7 +13,7 @@ const bad = 3;
 before(async () => {
   await h.openBrowser();
   await h.ctr(['synth', '--rows', '40000', '--seed', '11', '--out', 'train.csv', '--quiet']);
-  await h.ctr(['train', 'train.csv', '--model', 'model.ctr', '--quiet']);
+  await h.ctr(['train', 'train.csv', '--out', 'model.ctr', '--quiet']);
   await h.ctr(['synth', '--rows', String(rows), '--seed', '12', '--out', 'rows.csv', '--quiet']);
   const lines = fs.readFileSync('rows.csv', 'utf8').split('\n');
   for (let i = 1; i <= bad; i++) lines.splice(5000 * i, 0, lines[i].replace(/^([^,]*),[01],/, '$1,<b onclick=alert(1)>yes</b>,'));
@@ -60,7 +60,7 @@ test('its figures are those of /api/live and /metrics', async () => {
   const want = { 't-rows-per-second': live.rows_per_second, 't-lag': live.lag_total, 't-mean-score': m.mean_score, 't-log-loss': q.log_loss, 't-bad': live.totals.bad };
   if (record.p99 !== null) want['t-p99'] = record.p99;
   assert.deepEqual(tiles, want);
-  const quality = Object.groupBy(await h.figures(page, '#quality'), (f) => f.head);
+  const quality = h.byHead(await h.figures(page, '#quality'));
   for (const [head, key] of Object.entries({ 'Rows with labels': 'rows', Clicks: 'clicks', Accuracy: 'accuracy', Precision: 'precision', Recall: 'recall', F1: 'f1', AUC: 'auc', 'Log loss': 'log_loss', 'Predicted click rate': 'predicted', 'Observed click rate': 'observed', 'Predicted / observed': 'calibration' })) {
     assert.deepEqual(quality[head].map((f) => f.value), [m.recent_quality[key], q[key]], head);
   }
@@ -68,7 +68,7 @@ test('its figures are those of /api/live and /metrics', async () => {
   const psi = Object.fromEntries(m.columns.map((c) => [c.name, c.psi]));
   await page.click('#h-columns ~ button');
   await h.sleep(200);
-  const columns = Object.groupBy(await h.figures(page, '#columns'), (f) => f.head);
+  const columns = h.byHead(await h.figures(page, '#columns'));
   assert.equal(Object.keys(columns).length, m.columns.filter((c) => c.psi !== null || c.unseen !== null).length);
   for (const [name, [first]] of Object.entries(columns)) if (psi[name] !== null) assert.equal(first.value, psi[name], name);
   await page.click('#scores summary');

@@ -44,6 +44,7 @@ async function ask() {
 // turn asks once and draws.
 async function turn() {
   if (paused || (document.hidden && live)) return;
+  if (!$('token').hidden && !stored('ctr-token')) return; // each try would count as an error
   try {
     const answer = await ask();
     if (answer === 'token') {
@@ -61,13 +62,13 @@ async function turn() {
 
 function wantToken() {
   const form = $('token');
+  stored('ctr-token', '');
   if (form.hidden) {
     show($('figures'), false);
     show(form, true);
     state('wants a token', 'warn');
     $('token-text').focus();
-  } else if (stored('ctr-token')) {
-    stored('ctr-token', '');
+  } else {
     text($('token-why'), 'The server does not know this token.');
     announce('The server does not know this token.');
   }

@@ -81,7 +81,7 @@ export function show(live, model, key) {
 
 function rateShow(points, domain, s, key, live) {
   const value = (p) => p.predictions / s.step;
-  const top = ceiling(Math.max(...points.map(value), 0));
+  const top = ceiling(Math.max(...points.map(value), 4));
   const mean = points.length ? points.reduce((a, p) => a + value(p), 0) / points.length : 0;
   rateFigure.show({
     empty: points.length ? null : key === 'minutes' ? 'Nothing yet: the first whole minute is not over.' : 'Nothing yet: no second has passed since the start.',
