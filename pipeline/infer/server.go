@@ -62,13 +62,6 @@ type Observer interface {
 	Scored(m *Model, r *pipeline.Request, took time.Duration)
 }
 
-// Refuser is an Observer that wants to know why requests were not answered.
-type Refuser interface {
-	// Refused tells of an answer that is an error. row is the number of the row
-	// that is at fault, from 1, or 0. Values of redacted columns are not in why.
-	Refused(route string, status, row int, why string)
-}
-
 // withDefaults fills in what is zero.
 func (o Options) withDefaults() Options {
 	fill(&o.MaxBody, 8<<20)
@@ -191,9 +184,7 @@ func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
 		}
 		if s.o.Observer != nil {
 			s.o.Observer.Answered(route, status, time.Since(began))
-			if r, ok := s.o.Observer.(Refuser); ok && f != nil {
-				r.Refused(route, f.status, f.row, f.text)
-			}
+			s.refused(route, f)
 		}
 	})
 }

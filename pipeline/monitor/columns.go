@@ -29,7 +29,10 @@ type fields struct {
 	// want are the shares that are expected by bin, as counts are laid out; nil
 	// where the model file has no Reference.
 	want []float64
-	ref  *features.Reference
+	// unseenWas is the share of unseen values, by field, that is expected of rows
+	// that training had not seen.
+	unseenWas []float64
+	ref       *features.Reference
 }
 
 func newFields(a *models.Artifact) *fields {
@@ -44,13 +47,14 @@ func newFields(a *models.Artifact) *fields {
 		f.ref = nil
 		return f
 	}
-	f.want = make([]float64, f.total)
+	f.want, f.unseenWas = make([]float64, f.total), make([]float64, len(f.bins))
 	for i, counts := range f.ref.Counts {
 		for b, n := range counts {
 			f.want[f.at[i]+b] = float64(n) / float64(f.ref.Rows)
 		}
-		if f.ref.Held > 0 && f.kind(i) == features.Dict {
-			f.expectUnseen(i)
+		f.unseenWas[i] = f.want[f.at[i]]
+		if f.ref.Held > 0 {
+			f.unseenWas[i] = float64(f.ref.Unseen[i]) / float64(f.ref.Held)
 		}
 	}
 	return f
@@ -58,21 +62,22 @@ func newFields(a *models.Artifact) *fields {
 
 func (f *fields) kind(i int) features.FieldType { return f.spec.Fields[i].Type }
 
-// expectUnseen takes the share of unseen values from the rows that were held
-// out; the others share the rest as they did in training.
-func (f *fields) expectUnseen(i int) {
-	want := f.of(f.want, i)
-	unseen, was := float64(f.ref.Unseen[i])/float64(f.ref.Held), want[0]
-	for b := range want {
-		if was < 1 {
-			want[b] *= (1 - unseen) / (1 - was)
-		}
-	}
-	want[0] = unseen
-}
-
 // of gives the part of counts, or shares, that is field i's.
 func (f *fields) of(all []float64, i int) []float64 { return all[f.at[i] : f.at[i]+f.bins[i].Bins()] }
+
+// spread gives the shares that are compared. Values that training did not see
+// stand with its rarest ones: which of the two a rare value is among is chance,
+// and most of the training rows' rare values never come again. How many are
+// unseen is judged by itself.
+func (f *fields) spread(all []float64, i int) []float64 {
+	part := f.of(all, i)
+	if f.kind(i) != features.Dict || len(part) < 2 {
+		return part
+	}
+	part = slices.Clone(part)
+	part[len(part)-1] += part[0]
+	return part[1:]
+}
 
 // count counts an encoded row.
 func (f *fields) count(counts []uint32, ex *features.Example) {
@@ -105,7 +110,10 @@ func (f *fields) columns(counts []int64, rows int64) []Column {
 		if rows > 0 {
 			switch fd.Type {
 			case features.Dict:
-				c.Unseen, c.TrainUnseen = first(got), first(f.want)
+				c.Unseen = first(got)
+				if f.want != nil {
+					c.TrainUnseen = &f.unseenWas[i]
+				}
 			case features.Num:
 				c.Missing, c.TrainMissing = first(got), first(f.want)
 			}
@@ -126,7 +134,7 @@ func (f *fields) judge(c *Column, i int, got []float64, rows int64) {
 		c.Note = fmt.Sprintf("%d rows looked at: want %d", rows, driftRows)
 		return
 	}
-	c.PSI = known(psi(f.of(got, i), f.of(f.want, i)))
+	c.PSI = known(psi(f.spread(got, i), f.spread(f.want, i)))
 	switch {
 	case f.ofTime(i):
 		c.Note = "of the time, which is always another: no alarm"

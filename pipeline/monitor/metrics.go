@@ -93,17 +93,17 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	to.gauge(descReady, ready)
 	to.count(descBad, v.Totals.Bad)
 	to.gauge(descRows, v.RowsPerSecond)
-	to.spans(descDuration, &m.long[spanScore])
+	to.spans(descDuration, &m.long[spanScore], 1e-5, 10)
 	if v.Source == "stream" {
 		to.count(descDead, v.Totals.DeadLetters)
-		to.spans(descRecord, &m.long[spanRecord])
+		to.spans(descRecord, &m.long[spanRecord], 1e-3, 1000)
 		for _, p := range v.Lag {
 			id := strconv.Itoa(int(p.Partition))
 			to.gauge(descLag, float64(p.Lag), p.Topic, id)
 			to.gauge(descOffset, float64(p.Committed), p.Topic, id)
 		}
 	} else {
-		to.spans(descRequest, &m.long[spanRequest])
+		to.spans(descRequest, &m.long[spanRequest], 1e-5, 10)
 		m.routes.each(func(route string, status int, n int64) { to.count(descRequests, n, route, strconv.Itoa(status)) })
 	}
 	for i := range v.Models {
@@ -129,13 +129,15 @@ func (to sending) count(d *prometheus.Desc, n int64, labels ...string) {
 	to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 }
 
-// spans gives a histogram with three buckets a factor of ten.
-func (to sending) spans(d *prometheus.Desc, s *longSpans) {
+// spans gives a histogram with three buckets a factor of ten, from and up to so
+// many seconds.
+func (to sending) spans(d *prometheus.Desc, s *longSpans, from, upTo float64) {
 	buckets, sum := map[float64]uint64{}, uint64(0)
 	for i, n := range s.bins[:spanBins-1] {
 		sum += n
-		if step := spanSteps[i%len(spanSteps)]; step == 1 || step == 2.5 || step == 5 {
-			buckets[float64(spanEnds[i])/1e9] = sum
+		end, step := float64(spanEnds[i])/1e9, spanSteps[i%len(spanSteps)]
+		if (step == 1 || step == 2.5 || step == 5) && end >= from && end <= upTo {
+			buckets[end] = sum
 		}
 	}
 	to <- prometheus.MustNewConstHistogram(d, s.count, s.sum, buckets)

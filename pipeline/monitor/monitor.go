@@ -55,6 +55,7 @@ type Monitor struct {
 	requests []*shard                  // one of them is taken at random
 	states   atomic.Pointer[[]*served] // copied when it changes
 	stride   atomic.Int64              // one row in so many is looked at
+	taken    atomic.Int64              // rows that were, in this second
 	nextWhy  atomic.Int64              // when a prediction is explained, in nanoseconds
 	routes   routes
 	logs     logs
@@ -139,11 +140,7 @@ func (m *Monitor) tick() {
 		rows = t.rows
 	}
 	m.stride.Store(max(rows/sampleTarget, 1))
-	for _, s := range m.shards {
-		s.mu.Lock()
-		s.taken = 0
-		s.mu.Unlock()
-	}
+	m.taken.Store(0)
 	m.mu.Unlock()
 	m.events.send(m)
 }

@@ -63,8 +63,8 @@ func (m *Monitor) Scored(model *infer.Model, r *pipeline.Request, took time.Dura
 		} else {
 			d.running.Add(p)
 		}
-		d.add(r.Y[i], p)
 	}
+	d.add(r.P, r.Y)
 	s.sample(st, d, &view)
 	s.mu.Unlock()
 	m.explain(st, &view)
@@ -96,14 +96,12 @@ func (t *thread) Scored(b *pipeline.Batch) {
 	s.mu.Lock()
 	d := s.of(t.st)
 	d.running.Merge(b.Running())
-	bad := b.Bad
-	for i, p := range b.P {
-		if len(bad) > 0 && bad[0].Index == i {
-			bad = bad[1:]
-			continue
-		}
-		d.add(b.Y[i], p)
+	from := 0 // after the last bad one
+	for _, bad := range b.Bad {
+		d.add(b.P[from:bad.Index], b.Y[from:bad.Index])
+		from = bad.Index + 1
 	}
+	d.add(b.P[from:], b.Y[from:])
 	s.traffic.bad += int64(len(b.Bad))
 	if !b.Scored.IsZero() {
 		s.spans[spanScore].add(now.Sub(b.Scored), 1)

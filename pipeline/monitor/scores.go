@@ -23,7 +23,12 @@ var fineBase = int(math.Float64bits(math.Ldexp(1, -fineOctaves-1)) >> fineShift)
 
 // scoreBin gives the bin of 0.02 of a probability, From < p <= To.
 func scoreBin(p float64) int {
-	return min(max(int(math.Ceil(p*scoreBins))-1, 0), scoreBins-1)
+	x := p * scoreBins
+	b := int(x)
+	if float64(b) == x {
+		b--
+	}
+	return min(max(b, 0), scoreBins-1)
 }
 
 // fineBin gives the fine bin of a probability. They rise with it.

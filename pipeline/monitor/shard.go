@@ -60,7 +60,6 @@ type shard struct {
 	spans   [spanKinds]spans
 	traffic traffic // but for rows that were scored
 	skip    int     // rows until the next one whose columns are counted
-	taken   int     // rows whose columns were counted in this second
 
 	_ [64]byte // the next shard's lock is in another cache line
 }
@@ -88,17 +87,22 @@ func (s *shard) of(st *served) *delta {
 	return d
 }
 
-// add counts a row but for what running counts; y is -1 where it has no label.
-func (d *delta) add(y int8, p float64) {
-	if p > d.running.Threshold {
-		d.clicks++
+// add counts rows but for what running counts; a label of -1 is none.
+func (d *delta) add(ps []float64, ys []int8) {
+	clicks, threshold := int64(0), d.running.Threshold
+	for i, y := range ys[:len(ps)] {
+		p := ps[i]
+		if p > threshold {
+			clicks++
+		}
+		b := scoreBin(p)
+		d.scores[b]++
+		if y >= 0 {
+			d.clicked[b] += uint32(y)
+			d.fine.add(y, p)
+		}
 	}
-	b := scoreBin(p)
-	d.scores[b]++
-	if y >= 0 {
-		d.clicked[b] += uint32(y)
-		d.fine.add(y, p)
-	}
+	d.clicks += clicks
 }
 
 // drain adds d to what is known of the model and empties it. It gives the
@@ -158,7 +162,7 @@ type rows struct {
 // sample counts the columns of one row in so many. s.mu is held.
 func (s *shard) sample(st *served, d *delta, r *rows) {
 	n, stride := r.block.Len(), int(s.m.stride.Load())
-	for s.skip < n && s.taken < sampleTarget {
+	for s.skip < n && s.m.taken.Load() < sampleTarget {
 		i := s.skip
 		if stride == 1 {
 			s.skip++
@@ -174,7 +178,7 @@ func (s *shard) sample(st *served, d *delta, r *rows) {
 		}
 		st.fields.count(d.counts, d.ex)
 		d.sampled++
-		s.taken++
+		s.m.taken.Add(1)
 	}
 	s.skip = max(s.skip-n, 0)
 }
