@@ -47,7 +47,7 @@ def until(fd, done, seen):
 def pictures(seen, after=0):
     """The whole pictures that were drawn, each a list of lines without codes."""
     parts = bytes(seen)[after:].split(b"\x1b[H")[1:]
-    return [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", p.decode(errors="replace")).split("\r\n") for p in parts if p.endswith(b"\x1b[J")]
+    return [re.split(r"\r*\n", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", p.decode(errors="replace"))) for p in parts if p.endswith(b"\x1b[J")]
 
 
 def main():
