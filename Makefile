@@ -69,9 +69,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 	scripts/lib/fuzz.sh $(FUZZTIME)
 
 .PHONY: e2e
-e2e: build ## Replay and score through a real Apache Kafka (needs Java 17 and Maven)
+e2e: build ## Replay and score through a real Apache Kafka, beside kcat and its own tools (needs JDK 17, Maven)
 	scripts/e2e/run.sh "$(CURDIR)/ctr"
 	scripts/e2e/secure.sh "$(CURDIR)/ctr"
+	scripts/e2e/wire.sh "$(CURDIR)/ctr"
 	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
 
 .PHONY: deploycheck

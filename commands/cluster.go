@@ -85,3 +85,8 @@ func (o *clusterOptions) check(getenv func(string) string) error {
 func (o *clusterOptions) options() kafka.Options {
 	return kafka.Options{Brokers: o.brokers, Security: o.security}
 }
+
+// compressionFlag is of those who write to topics.
+func compressionFlag(p *string) cli.Flag {
+	return choiceFlag(p, "compression", "compress what is sent to topics by `NAME`: "+orList(kafka.Compressions()), kafka.Compressions()...)
+}

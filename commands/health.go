@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"ctr/pipeline"
 	"ctr/pipeline/kafka"
 	"ctr/pipeline/monitor"
+	"ctr/pipeline/monitor/page"
 	"ctr/pipeline/serve"
 )
 
@@ -63,8 +65,10 @@ func (o *scoreOptions) serve(a *models.Artifact) (*watched, error) {
 		}
 		return errors.New("starting")
 	})
+	more := m.Handlers()
+	maps.Copy(more, page.Handlers())
 	s, err := serve.Listen(serve.Options{
-		Listen: o.http, Model: a.Hash, Version: version, Topic: o.topic, Group: o.group, More: m.Handlers(),
+		Listen: o.http, Model: a.Hash, Version: version, Topic: o.topic, Group: o.group, More: more,
 		Ping: func() error { return kafka.Ping(cluster) },
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -100,6 +101,10 @@ func (o *scoreOptions) checkOutputs() error {
 	if (o.rotateSize != 0 || o.rotateEvery != 0) && !o.folder() {
 		return usagef("--rotate-size, --rotate-every of %s: want --output FOLDER/", strings.Join(o.outputs, ","))
 	}
+	if _, dead := topicOf(o.deadLetters); !dead && cmp.Or(o.compression, kafka.NoCompression) != kafka.NoCompression &&
+		!slices.ContainsFunc(o.outputs, func(output string) bool { _, ok := topicOf(output); return ok }) {
+		return usagef("--compression %s of %s: want --output kafka:TOPIC, or --dead-letter", o.compression, strings.Join(o.outputs, ","))
+	}
 	if o.delivery == exactlyOnce {
 		return o.checkExactlyOnce()
 	}
@@ -189,7 +194,7 @@ func (o *scoreOptions) sinks(ctx context.Context, hash string, src *kafka.Source
 	if err := o.createTopics(note); err != nil {
 		return nil, err
 	}
-	to := kafka.TopicSinkOptions{Options: o.cluster.options(), Note: note}
+	to := kafka.TopicSinkOptions{Options: o.cluster.options(), Compression: o.compression, Note: note}
 	dead, deadTopic := topicOf(o.deadLetters)
 	switch {
 	case o.folder():

@@ -26,6 +26,7 @@ type replayOptions struct {
 	format      string
 	dead        string // dead letters to send again
 	create      bool
+	compression string
 	partitions  int // 0 = as the brokers have it
 	replication int
 }
@@ -43,7 +44,7 @@ type replayResult struct {
 
 func replayCommand(s *stdio) *cli.Command {
 	var c common
-	o := replayOptions{cluster: newCluster(), topic: defaultTopic, format: "csv"}
+	o := replayOptions{cluster: newCluster(), topic: defaultTopic, format: "csv", compression: kafka.NoCompression}
 	return &cli.Command{
 		Name: "replay", Usage: "sends rows to a Kafka topic as a live stream",
 		ArgsUsage: "FILE…", Args: true,
@@ -68,6 +69,7 @@ func replayCommand(s *stdio) *cli.Command {
 				boolFlag(&o.Loop, "loop", "begin again after the last row, until interrupted"),
 				wholeFlag(&o.Limit, 1, "limit", "stop after `N` rows"),
 				stringFlag(&o.Key, "key", "the `COLUMN` that is the key of the messages, and so decides the partition; several joined by +, such as device_ip+device_model"),
+				compressionFlag(&o.compression),
 				choiceFlag(&o.format, "format", "`NAME` of the form of the values: csv, as the file has them, or json", "csv", "json"),
 			),
 			group("Data",
@@ -135,7 +137,7 @@ func (o *replayOptions) replay(ctx context.Context, obs pipeline.Observer) (*pip
 			obs.Note("topic " + o.topic + " created")
 		}
 	}
-	producer, err := kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: o.topic, Note: obs.Note})
+	producer, err := kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: o.topic, Compression: o.compression, Note: obs.Note})
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +152,7 @@ func (o *replayOptions) replayDead(ctx context.Context, cluster kafka.Options, o
 		read = kafka.DeadLetters(cluster, topic)
 	}
 	r, err := pipeline.ReplayDeadLetters(ctx, read, o.topic, func(topic string) (pipeline.HeaderProducer, error) {
-		return kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: topic, Note: obs.Note})
+		return kafka.NewProducer(kafka.ProducerOptions{Options: cluster, Topic: topic, Compression: o.compression, Note: obs.Note})
 	})
 	return &r, err
 }

@@ -28,6 +28,7 @@ type scoreOptions struct {
 	topic, group, from    string
 	untilEnd              bool
 	delivery, deadLetters string
+	compression           string // of topics that are written to
 	maxBad                *int64 // nil = 0 for files, no limit for topics
 	printRate             int
 	redact                []string
@@ -49,7 +50,7 @@ func scoreCommand(s *stdio) *cli.Command {
 	var c common
 	o := scoreOptions{
 		cluster: newCluster(), topic: defaultTopic, group: "ctr-score",
-		from: string(kafka.Committed), delivery: "at-least-once", printRate: 10, statsEvery: 5 * time.Second,
+		from: string(kafka.Committed), compression: kafka.NoCompression, delivery: "at-least-once", printRate: 10, statsEvery: 5 * time.Second,
 		session: 10 * time.Second,
 	}
 	topicFlags := group("Topics",
@@ -64,6 +65,7 @@ func scoreCommand(s *stdio) *cli.Command {
 		sizeFlag(&o.rotateSize, "rotate-size", "begin a new file of a partition in a folder at about `SIZE`, 128M by default"),
 		rotateEveryFlag(&o.rotateEvery),
 		boolFlag(&o.create, "create", "create topics that are written to if they are not there"),
+		compressionFlag(&o.compression),
 		stringFlag(&o.stateDir, "state", "the `FOLDER` that keeps what a model with history has seen, shared by members of the group that are to take over from each other; OUTPUT.state by default, FOLDER/.ctr/state of a folder"),
 		boolFlag(&o.appendTo, "append", "add to an existing output"),
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),

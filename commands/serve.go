@@ -19,6 +19,7 @@ import (
 	"ctr/pipeline"
 	"ctr/pipeline/infer"
 	"ctr/pipeline/monitor"
+	"ctr/pipeline/monitor/page"
 )
 
 // tokensVariable has tokens separated by commas or white space.
@@ -133,7 +134,7 @@ func runServe(ctx context.Context, o *serveOptions, s *stdio) (err error) {
 		o.Wrap = tracer.Wrap
 		defer closeTracer(tracer)
 	}
-	o.Observer, o.More = m, m.Handlers()
+	o.Observer, o.More, o.Public = m, m.Handlers(), page.Handlers()
 	o.Options.Registry, o.Version = registry, version
 	if err := o.secure(s.getenv); err != nil {
 		return err
@@ -225,11 +226,16 @@ func (o *serveOptions) secure(getenv func(string) string) error {
 		}
 		text += "\n" + string(b)
 	}
-	o.Tokens = strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+	o.Tokens = splitTokens(text)
 	if o.tokenFile != "" && len(o.Tokens) == 0 {
 		return fmt.Errorf("%s: no tokens: want one a line", o.tokenFile)
 	}
 	return nil
+}
+
+// splitTokens gives the tokens of a text.
+func splitTokens(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
 
 // freshPair is a certificate and its key as the files have them.

@@ -1,6 +1,13 @@
 package models
 
-import "ctr/features"
+import (
+	"errors"
+
+	"ctr/features"
+)
+
+// ErrNoCover is why some trees can't be explained.
+var ErrNoCover = errors.New("the training rows of the trees' nodes are not known, as they are not in some imported models")
 
 // Scale is what the contributions of an Explainer add up in.
 type Scale string
@@ -17,6 +24,8 @@ const (
 // adds to that of a row of which nothing is known.
 type Explainer interface {
 	Model
+	// Explains gives why the model can't, nil where it can: ErrNoCover.
+	Explains() error
 	// Baseline is what the contributions are added to, and in what they are.
 	Baseline() (value float64, scale Scale)
 	// Contributions appends to dst what each field of the Spec adds for a row,

@@ -21,9 +21,11 @@ type job struct {
 	open  *opened
 	out   jobOutput
 	learn learnable
-	bad   []error // of rows that were passed over
-	err   error   // that ends the reading
-	seq   int64   // 0 for the first block of all
+	// explained are rows that ctr explain has found
+	explained []ExplainedRow
+	bad       []error // of rows that were passed over
+	err       error   // that ends the reading
+	seq       int64   // 0 for the first block of all
 	// before is the number of rows in the sources before this one.
 	before int64
 	// history is the reader's

@@ -119,6 +119,9 @@ func (m *Model) Contributions(ex *features.Example, dst []float64) []float64 {
 	return dst
 }
 
+// Explains gives nil.
+func (m *Model) Explains() error { return nil }
+
 // Baseline gives the bias, in log-odds. Model implements models.Explainer.
 func (m *Model) Baseline() (value float64, scale models.Scale) { return m.bias, models.LogOdds }
 

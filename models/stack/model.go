@@ -29,6 +29,26 @@ func (m *Model) Probability(ex *features.Example) float64 { return linear.Sigmoi
 // tree by tree the weight of the leaf that ex falls in.
 func (m *Model) LogOdds(ex *features.Example) float64 { return m.trees.Add(ex, m.lr.LogOdds(ex)) }
 
+// Explains is that of the trees.
+func (m *Model) Explains() error { return m.trees.Explains() }
+
+// Baseline gives the log-odds of the logistic regression's bias and the mean of
+// the trees.
+func (m *Model) Baseline() (value float64, scale models.Scale) {
+	bias, scale := m.lr.Baseline()
+	mean, _ := m.trees.Baseline()
+	return bias + mean - m.trees.Base(), scale // LogOdds leaves the trees' own base out
+}
+
+// Contributions appends what each field adds to the log-odds: its term in the
+// logistic regression, and its SHAP value in the trees.
+func (m *Model) Contributions(ex *features.Example, dst []float64) []float64 {
+	from := len(dst)
+	dst = m.lr.Contributions(ex, dst)
+	m.trees.AddContributions(ex, dst[from:])
+	return dst
+}
+
 // tableBlock is how many rows of a table a goroutine takes at a time.
 const tableBlock = 4096
 

@@ -268,3 +268,24 @@ func TestSaveLoad(t *testing.T) {
 		t.Error("an empty file was loaded")
 	}
 }
+
+// TestContributions: with the baseline they are the row's log-odds.
+func TestContributions(t *testing.T) {
+	tab := rows(t, 4000, true)
+	m := mustFit(t, tab, models.Options{Trees: 6})
+	base, scale := m.Baseline()
+	if err := m.Explains(); err != nil || scale != models.LogOdds {
+		t.Fatalf("%v, in %s", err, scale)
+	}
+	ex := tab.Spec.NewExample()
+	for i := range 200 {
+		tab.Example(i, ex)
+		sum := base
+		for _, v := range m.Contributions(ex, nil) {
+			sum += v
+		}
+		if want := m.LogOdds(ex); math.Abs(sum-want) > 1e-9 {
+			t.Fatalf("row %d: they add up to %v, want %v", i, sum, want)
+		}
+	}
+}

@@ -106,9 +106,8 @@ func TestLoadErrors(t *testing.T) {
 	whole, tab := small(t, "rf")
 	f := func(want string, damage func(f *models.File, m *Model)) {
 		t.Helper()
-		copied := *whole
-		m := &copied
-		m.nodes, m.sets = slices.Clone(m.nodes), slices.Clone(m.sets)
+		m := whole.withNodes(slices.Clone(whole.nodes))
+		m.sets = slices.Clone(m.sets)
 		file := models.NewFile()
 		if err := m.Save(file); err != nil {
 			t.Fatal(err)

@@ -101,7 +101,7 @@ func (b *booster) model(base float64, parts []*Model, n int) *Boosted {
 	}
 	m := join("gbdt", params{}, parts)
 	m.settings = settings{}
-	return &Boosted{m: *m, base: base, settings: b.p.settings(len(parts))}
+	return &Boosted{m: m, base: base, settings: b.p.settings(len(parts))}
 }
 
 // start gives all rows the log-odds of the click rate of rows fit, half a row

@@ -22,7 +22,7 @@ func TestBoostLoadErrors(t *testing.T) {
 	f := func(want string, damage func(f *models.File, b *Boosted)) {
 		t.Helper()
 		b := *whole
-		b.m.nodes = slices.Clone(b.m.nodes)
+		b.m = whole.m.withNodes(slices.Clone(whole.m.nodes))
 		file := models.NewFile()
 		if err := b.Save(file); err != nil {
 			t.Fatal(err)

@@ -70,8 +70,7 @@ func (b *Boosted) Leaves(t *features.Table, k, threads int) features.Codes {
 // the first tree in the order of its nodes, then those of the second … There
 // must be as many as there are leaves. The log-odds before any tree are base.
 func (b *Boosted) WithLeaves(base float64, values []float64) *Boosted {
-	out := &Boosted{m: b.m, base: base, settings: b.settings}
-	out.m.nodes = slices.Clone(b.m.nodes)
+	out := &Boosted{m: b.m.withNodes(slices.Clone(b.m.nodes)), base: base, settings: b.settings}
 	for i := range out.m.nodes {
 		if n := &out.m.nodes[i]; n.kind == leaf {
 			n.arg = math.Float64bits(values[0])
@@ -107,7 +106,7 @@ func Together(base float64, list []*Boosted) *Boosted {
 		}
 		trees += b.settings.Trees
 	}
-	out := &Boosted{m: *join("gbdt", params{}, parts), base: base, settings: list[0].settings}
+	out := &Boosted{m: join("gbdt", params{}, parts), base: base, settings: list[0].settings}
 	out.m.settings = settings{}
 	out.settings.Trees = trees
 	return out

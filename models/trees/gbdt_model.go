@@ -10,7 +10,7 @@ import (
 
 // Boosted is gradient boosted trees. It implements models.TableModel.
 type Boosted struct {
-	m        Model
+	m        *Model
 	base     float64 // log-odds before any tree
 	settings boostSettings
 }
@@ -75,7 +75,7 @@ func (b *Boosted) Save(f *models.File) error {
 
 // LoadBoosted reads what Boosted.Save wrote.
 func LoadBoosted(f *models.File, spec *features.Spec) (*Boosted, error) {
-	b := &Boosted{m: Model{algo: "gbdt"}}
+	b := &Boosted{m: &Model{algo: "gbdt"}}
 	if err := f.Settings(&b.settings); err != nil {
 		return nil, fmt.Errorf("gbdt: %w", err)
 	}

@@ -42,6 +42,12 @@ type Model struct {
 	sets     []uint32 // the pool of category sets
 	rows     []uint32 // of all nodes: training rows that came by, each as often as drawn
 	settings settings
+	why      explained
+}
+
+// withNodes gives the same trees with other nodes.
+func (m *Model) withNodes(nodes []node) *Model {
+	return &Model{algo: m.algo, trees: m.trees, nodes: nodes, sets: m.sets, rows: m.rows, settings: m.settings}
 }
 
 // set gives the set of a category node.

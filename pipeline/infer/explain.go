@@ -24,6 +24,9 @@ func explain(m *Model) (*explanation, *fault) {
 	if !ok {
 		return nil, badRequest("explain: a model of %s can't say what each column adds", a.Model.Algo())
 	}
+	if err := e.Explains(); err != nil {
+		return nil, badRequest("explain: %v", err)
+	}
 	x := &explanation{model: e}
 	value, scale := e.Baseline()
 	x.baseline = value

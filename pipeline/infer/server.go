@@ -34,6 +34,8 @@ type Options struct {
 	Wrap func(http.Handler) http.Handler
 	// More are further pages by their patterns, as http.ServeMux has them.
 	More map[string]http.Handler
+	// Public are pages that are shown without a token and told to nobody.
+	Public map[string]http.Handler
 
 	MaxBody   int64         // most bytes of a body, decompressed; 8 MiB
 	MaxRows   int           // most rows of a request; 10,000
@@ -158,6 +160,9 @@ func (s *Server) routes() http.Handler {
 	s.handle(mux, "GET /v1/models", s.models)
 	s.handle(mux, "GET /v1/challenge", s.compared)
 	s.handle(mux, "GET /openapi.json", s.openAPI)
+	for pattern, h := range s.o.Public {
+		mux.Handle(pattern, h)
+	}
 	for pattern, h := range s.o.More {
 		s.handle(mux, pattern, func(w http.ResponseWriter, q *http.Request) *fault { h.ServeHTTP(w, q); return nil })
 	}

@@ -22,8 +22,11 @@ type ProducerOptions struct {
 	// InFlight is how many messages may wait for their acknowledgement before
 	// Send waits. The default is 20,000.
 	InFlight int
+	// Compression is one of Compressions. The default is NoCompression.
+	Compression string
 	// Note, where not nil, is told when brokers have stopped answering and
-	// when they do again. It is called from a goroutine of the Producer's.
+	// when they do again, and of the first message that is too large. It may
+	// be called from several goroutines at a time.
 	Note func(text string)
 }
 
@@ -33,6 +36,8 @@ type ProducerOptions struct {
 // with one partition for 16 KiB and then go to the next.
 type Producer struct {
 	topic   string
+	limit   int // of a batch, bytes
+	note    func(text string)
 	client  sarama.Client
 	async   sarama.AsyncProducer
 	free    chan *message
@@ -43,6 +48,8 @@ type Producer struct {
 
 	watching sync.WaitGroup
 	unwatch  chan struct{} // closed when all answers are in
+
+	largeOnce sync.Once // of saying that a message is too large
 
 	failOnce sync.Once
 	failed   chan struct{} // closed after err is set
@@ -76,10 +83,11 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Producer{topic: o.Topic, free: make(chan *message, o.InFlight), failed: make(chan struct{}), unwatch: make(chan struct{})}
-	if err := o.checkTopic(o.Topic); err != nil {
+	p := &Producer{topic: o.Topic, note: o.Note, free: make(chan *message, o.InFlight), failed: make(chan struct{}), unwatch: make(chan struct{})}
+	if p.limit, err = o.checkTopic(o.Topic); err != nil {
 		return nil, err
 	}
+	c.Producer.MaxMessageBytes = max(1, p.limit-batchOverhead)
 	if p.client, err = sarama.NewClient(o.Brokers, c); err != nil {
 		return nil, err
 	}
@@ -98,10 +106,15 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 }
 
 func (o *ProducerOptions) producerConfig() (*sarama.Config, error) {
+	k, err := codec(o.Compression)
+	if err != nil {
+		return nil, err
+	}
 	c, err := o.config()
 	if err != nil {
 		return nil, err
 	}
+	c.Producer.Compression = codecs[k].sarama
 	c.Producer.Idempotent = true
 	c.Producer.RequiredAcks = sarama.WaitForAll
 	c.Net.MaxOpenRequests = 1 // sarama's idempotence needs it
@@ -137,7 +150,9 @@ func (p *Producer) SendWith(key, value []byte, headers []pipeline.Header) error 
 		return p.err
 	}
 	if m == nil {
-		m = new(message)
+		// Bytes of no length are sent as such, not as null, only where there
+		// is an array to them.
+		m = &message{key: bytesEncoder{[]byte{}}, value: bytesEncoder{[]byte{}}}
 	}
 	m.value.b = append(m.value.b[:0], value...)
 	m.ProducerMessage = sarama.ProducerMessage{Topic: p.topic, Metadata: m}
@@ -151,9 +166,25 @@ func (p *Producer) SendWith(key, value []byte, headers []pipeline.Header) error 
 	for _, h := range headers {
 		m.Headers = append(m.Headers, sarama.RecordHeader{Key: h.Key, Value: h.Value})
 	}
+	if size := m.ByteSize(2) + batchOverhead; size > p.limit {
+		p.refused.Add(1)
+		p.tooLarge(size)
+		p.free <- m
+		return nil
+	}
 	p.flying.Add(1)
 	p.async.Input() <- &m.ProducerMessage
 	return nil
+}
+
+// tooLarge says once that a message of so many bytes is not taken.
+func (p *Producer) tooLarge(size int) {
+	p.largeOnce.Do(func() {
+		if p.note != nil {
+			p.note(fmt.Sprintf("topic %s: a message of %d bytes: not sent, and no other that is larger than %s %d",
+				p.topic, size, maxMessageBytes, p.limit))
+		}
+	})
 }
 
 func (p *Producer) successes() {
@@ -168,7 +199,9 @@ func (p *Producer) errors() {
 		p.refused.Add(1)
 		// One message that is too large is its own fault; any other error
 		// would meet the next message too.
-		if !errors.Is(e.Err, sarama.ErrMessageSizeTooLarge) {
+		if errors.Is(e.Err, sarama.ErrMessageSizeTooLarge) {
+			p.tooLarge(e.Msg.ByteSize(2) + batchOverhead)
+		} else {
 			p.failOnce.Do(func() {
 				p.err = fmt.Errorf("topic %s: %w", p.topic, e.Err)
 				close(p.failed)

@@ -25,6 +25,8 @@ type TopicSinkOptions struct {
 	DeadLetters string
 	// Text is the form of the predictions.
 	Text pipeline.PredictionText
+	// Compression is one of Compressions. The default is NoCompression.
+	Compression string
 	// ExactlyOnce, where not nil, is the Source whose commits ride in
 	// transactions together with the predictions. Otherwise they are
 	// delivered at least once.
@@ -45,10 +47,12 @@ type TopicSinkOptions struct {
 // headers ctr.reason, ctr.topic, ctr.partition, ctr.offset and ctr.timestamp
 // (RFC 3339, when it was produced).
 type TopicSink struct {
-	o    TopicSinkOptions
-	p    *producer
-	buf  []byte // of the values and keys of a batch
-	cuts []int  // where each value and each key in it ends
+	o      TopicSinkOptions
+	codec  kgo.CompressionCodec
+	limits map[string]int32 // of the batches of each topic, bytes
+	p      *producer
+	buf    []byte // of the values and keys of a batch
+	cuts   []int  // where each value and each key in it ends
 	// now is when the records are sent: how long a record may take is counted
 	// from its timestamp, so that one of another time would never be sent.
 	now time.Time
@@ -76,7 +80,7 @@ func (p *producer) promise(r *kgo.Record, err error) {
 	if err != nil {
 		p.mu.Lock()
 		if p.err == nil {
-			p.err = fmt.Errorf("topic %s: %w", r.Topic, err)
+			p.err = recordError(r.Topic, err)
 		}
 		p.mu.Unlock()
 	}
@@ -101,24 +105,29 @@ func NewTopicSink(o TopicSinkOptions) (*TopicSink, error) {
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
+	k, err := codec(o.Compression)
+	if err != nil {
+		return nil, err
+	}
+	limits := map[string]int32{"": defaultLimit} // the client asks for that of no topic too
 	for _, topic := range []string{o.Topic, o.DeadLetters} {
 		if topic == "" {
 			continue
 		}
-		err := o.checkTopic(topic)
+		limit, err := o.checkTopic(topic)
 		if errors.Is(err, ErrNoTopic) {
 			err = features.WithHint(err, "--create makes it, with the brokers' own number of partitions and replicas")
 		}
 		if err != nil {
 			return nil, err
 		}
+		limits[topic] = int32(limit)
 	}
-	s := &TopicSink{o: o}
+	s := &TopicSink{o: o, codec: codecs[k].franz, limits: limits}
 	if o.ExactlyOnce != nil {
 		s.id = transactionalID(o.ExactlyOnce)
 		return s, s.restart(context.Background())
 	}
-	var err error
 	s.p, err = s.connect()
 	return s, err
 }
@@ -131,7 +140,8 @@ func (s *TopicSink) connect(more ...kgo.Opt) (*producer, error) {
 	}
 	opts = append(opts,
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int { return partitionOf })),
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProducerBatchCompression(s.codec),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return s.limits[topic] }),
 		kgo.ProducerLinger(time.Millisecond),
 		kgo.MaxBufferedRecords(50_000),
 		kgo.RecordDeliveryTimeout(s.o.Patience),
@@ -191,7 +201,7 @@ func (s *TopicSink) records(b *pipeline.Batch) []*kgo.Record {
 			slab = append(slab, r)
 		}
 	}
-	text, from := bytes.Clone(s.buf), 0
+	text, from := append(make([]byte, 0, len(s.buf)), s.buf...), 0 // never nil: empty is not null
 	out := make([]*kgo.Record, len(slab))
 	for i := range slab {
 		value, key := s.cuts[2*i], s.cuts[2*i+1]

@@ -70,6 +70,7 @@ type toTopic struct {
 	cluster           kafka.Options
 	topic, out, dead  string
 	group             string
+	compression       string
 	once, forever     bool
 	rows              int // of a transaction
 	after             func() error
@@ -87,7 +88,7 @@ func (r toTopic) score(ctx context.Context) (sum pipeline.Summary, err error) {
 	}
 	defer src.Close()
 	o := kafka.TopicSinkOptions{
-		Options: r.cluster, Topic: r.out, DeadLetters: r.dead, Patience: r.patience,
+		Options: r.cluster, Topic: r.out, DeadLetters: r.dead, Patience: r.patience, Compression: r.compression,
 		Text: pipeline.PredictionText{Model: "abc", JSON: true},
 	}
 	if r.once {

@@ -41,18 +41,21 @@ func CreateTopicWith(o Options, topic string, partitions int32, replication int1
 }
 
 // checkTopic looks whether there is a cluster and a topic, with a client of its
-// own that does not wait long for either.
-func (o *Options) checkTopic(topic string) error {
+// own that does not wait long for either, and gives the largest batch of
+// records that the topic takes, in bytes.
+func (o *Options) checkTopic(topic string) (limit int, err error) {
 	c, err := o.config()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	client, err := o.connect(c)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = o.partitions(client, topic)
-	return errors.Join(err, client.Close())
+	if _, err = o.partitions(client, topic); err == nil {
+		limit = batchLimit(client, topic)
+	}
+	return limit, errors.Join(err, client.Close())
 }
 
 // EndOffsets gives the offset after the last message of each partition.

@@ -187,6 +187,9 @@ func (s *TopicSink) tryCommit(ctx context.Context, commits []pipeline.Commit) (d
 		return false, err
 	}
 	if err := s.p.failure(); err != nil {
+		if unwelcome(err) {
+			return false, &fatalError{err}
+		}
 		return false, err
 	}
 	failpoint.Point("flushed")

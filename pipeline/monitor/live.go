@@ -53,7 +53,7 @@ type Totals struct {
 	Labelled    int64 `json:"labelled"`     // scored rows that had a label
 	Bad         int64 `json:"bad"`          // rows that could not be scored
 	DeadLetters int64 `json:"dead_letters"` // bad records that were put aside: those of a stream
-	Requests    int64 `json:"requests"`     // answered, whatever the answer
+	Requests    int64 `json:"requests"`     // for predictions that were answered, whatever the answer
 	Errors      int64 `json:"errors"`       // requests answered by 400 or more
 }
 

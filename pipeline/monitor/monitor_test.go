@@ -223,6 +223,8 @@ func TestRatesAndPoints(t *testing.T) {
 		ask(t, m, reg.Default(), f.lines[:50]...)
 		m.Refused("/v1/score", 400, 3, "row 3: bad")
 		m.Answered("/v1/score", 400, time.Millisecond)
+		m.Answered("/api/live", 200, time.Millisecond) // the page looks on: that is no traffic
+		m.Answered("/metrics", 401, time.Millisecond)
 		c.pass(time.Second)
 		m.tick()
 	}
@@ -242,7 +244,7 @@ func TestRatesAndPoints(t *testing.T) {
 	if got := v.Problems; len(got) != 1 || got[0].Count != 20 || got[0].Status != 400 {
 		t.Errorf("problems %+v: want one, 20 times", got)
 	}
-	if v.Totals.Bad != 20 || v.Totals.Errors != 20 || v.Totals.Rows != 20*51 {
+	if v.Totals.Bad != 20 || v.Totals.Errors != 20 || v.Totals.Requests != 40 || v.Totals.Rows != 20*51 {
 		t.Errorf("totals %+v", v.Totals)
 	}
 	c.pass(5 * time.Minute)

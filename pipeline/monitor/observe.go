@@ -29,14 +29,15 @@ func servedBy(m *infer.Model) Served {
 // Answered implements infer.Observer.
 func (m *Monitor) Answered(route string, status int, took time.Duration) {
 	m.routes.count(route, status)
+	if !scoring(route) {
+		return // who looks on is no traffic
+	}
 	s := m.any()
 	s.traffic.requests++
 	if status >= 400 {
 		s.traffic.errors++
 	}
-	if scoring(route) {
-		s.spans[spanRequest].add(took, 1)
-	}
+	s.spans[spanRequest].add(took, 1)
 	s.mu.Unlock()
 }
 

@@ -76,7 +76,10 @@ func (m *Monitor) totals() Totals {
 	if m.o.Source == "stream" {
 		t.DeadLetters = m.bad
 	}
-	m.routes.each(func(_ string, status int, n int64) {
+	m.routes.each(func(route string, status int, n int64) {
+		if !scoring(route) {
+			return
+		}
 		t.Requests += n
 		if status >= 400 {
 			t.Errors += n
