@@ -2,8 +2,6 @@ package infer
 
 import (
 	_ "embed"
-	"io"
-	"log"
 	"net/http"
 )
 
@@ -15,5 +13,3 @@ func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request) *fault {
 	_, _ = w.Write(openAPIDocument) // an error means that who asked has gone
 	return nil
 }
-
-func discard() *log.Logger { return log.New(io.Discard, "", 0) }
