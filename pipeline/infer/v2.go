@@ -238,13 +238,12 @@ func (q *inference) finish(t *tensor) *fault {
 		return nil
 	}
 	for i, v := range q.values[t.from:t.to] {
-		text := q.text(v)
-		ok := v.kind().set()&d.fit != 0
+		ok, text := v.kind().set()&d.fit != 0, q.text(v)
 		if ok && v.kind() == kindWhole {
 			ok = t.datatype.holds(text)
 		}
 		if !ok {
-			f := badRequest("row %d: input %.40q: %.40q: want %s, or null", i+1, t.name, text, d.name)
+			f := badRequest("row %d: input %.40q: want %s, or null", i+1, t.name, d.name) // the value may have to be kept secret
 			f.row, f.column = i+1, string(t.name)
 			return f
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"ctr/features"
@@ -86,7 +87,7 @@ func (q *inference) wanted(r *pipeline.Request) outputs {
 	switch {
 	case q.asked != 0:
 		return q.asked
-	case len(r.IDs[0]) > 0:
+	case slices.ContainsFunc(r.IDs, func(id []byte) bool { return len(id) > 0 }):
 		return probability | prediction | ids
 	}
 	return probability | prediction
