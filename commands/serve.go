@@ -77,7 +77,7 @@ func serveCommand(s *stdio) *cli.Command {
 				durationFlag(&o.MaxWait, "max-wait", "`TIME` for a request to come whole; what is slower is answered by 408"),
 				wholeFlag(&o.MaxOpen, 1, "max-open", "`N` requests at a time (default 1024); more are answered by 429"),
 				sizeFlag(&o.MaxMemory, "max-memory", "`SIZE` of all bodies at a time (default 256M)"),
-				listFlag(&o.redact, "redact", "`COLUMNS` whose values are kept out of error messages; all of them by *"),
+				listFlag(&o.redact, "redact", "`COLUMNS` whose values are kept out of error messages, or all"),
 			),
 			o.quietFlags("no notes"), logFlag(s)),
 		Action: func(cc *cli.Context) error { return runServe(cc.Context, &o, s) },
