@@ -49,7 +49,7 @@ func serveCommand(s *stdio) *cli.Command {
 			ctr serve --model lr.ctr --challenger new=gbdt.ctr --shadow
 			curl -d '{"hour":"14102100","site_id":"1fbe01fe",…}' 127.0.0.1:8080/v1/score
 			curl --data-binary @rows.csv 127.0.0.1:8080/v1/score`,
-		Description: "POST /v1/score takes a row as a JSON object, an array of them, JSON lines or CSV, by Content-Type, and answers in kind with id, probability and prediction; ?explain=true adds what each column contributes. /v1/models/NAME/score asks one model of several, and /v1/models lists them. /openapi.json describes all of it, /livez and /readyz say how the process is.\n\n" +
+		Description: "POST /v1/score takes a row as a JSON object, an array of them, JSON lines or CSV, by Content-Type, and answers in kind with id, probability and prediction; ?explain=true adds what each column contributes. /v1/models/NAME/score asks one model of several, and /v1/models lists them. /openapi.json describes all of it, /livez and /readyz say how the process is. /v2 and --grpc are the Open Inference Protocol: clients of KServe, Triton and MLServer work with it.\n\n" +
 			"A model file that changes is loaded and checked, and answers from then on; a broken one is refused and the one before goes on. SIGHUP loads all at once.\n\n" +
 			"Without --listen it is to be reached from this machine alone. To open it to others, give it --tls-cert, --tls-key and tokens: " + tokensVariable + " has them, or --token-file names a file with one a line; clients send Authorization: Bearer TOKEN.",
 		Flags: flags(
@@ -64,6 +64,7 @@ func serveCommand(s *stdio) *cli.Command {
 			),
 			group("Server",
 				httpFlag(&o.Listen, "listen", "`ADDRESS` to answer at, PORT or HOST:PORT; without a host it is loopback (default 127.0.0.1:8080)"),
+				httpFlag(&o.GRPC, "grpc", "`ADDRESS` to answer the Open Inference Protocol over gRPC at, PORT or HOST:PORT"),
 				stringFlag(&o.cert, "tls-cert", "PEM `FILE` of the server's certificate"),
 				stringFlag(&o.key, "tls-key", "PEM `FILE` of its key"),
 				stringFlag(&o.tokenFile, "token-file", "`FILE` of the tokens that clients may send, one a line"),
@@ -86,6 +87,7 @@ func serveCommand(s *stdio) *cli.Command {
 // serveResult is the JSON of ctr serve when it has ended.
 type serveResult struct {
 	Address string            `json:"address"`
+	GRPC    string            `json:"grpc,omitempty"`
 	Models  []string          `json:"models"`
 	Seconds float64           `json:"seconds"`
 	Compare *infer.Comparison `json:"challenge,omitempty"`
@@ -121,13 +123,19 @@ func runServe(ctx context.Context, o *serveOptions, s *stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	result := serveResult{Address: server.Addr()}
+	result := serveResult{Address: server.Addr(), GRPC: server.GRPCAddr()}
 	for _, m := range registry.Models() {
 		result.Models = append(result.Models, m.ID())
 	}
-	say(fmt.Sprintf("serving %s at %s; Ctrl-C stops", strings.Join(result.Models, ", "), o.url(server)))
-	if !o.guarded(server.Addr()) {
-		say(fmt.Sprintf("%s can be reached from other machines, by anyone: --tls-cert, --tls-key and --token-file protect it", server.Addr()))
+	at := o.url(server)
+	if result.GRPC != "" {
+		at += ", gRPC at " + result.GRPC
+	}
+	say(fmt.Sprintf("serving %s at %s; Ctrl-C stops", strings.Join(result.Models, ", "), at))
+	for _, addr := range []string{result.Address, result.GRPC} {
+		if addr != "" && !o.guarded(addr) {
+			say(addr + " can be reached from other machines, by anyone: --tls-cert, --tls-key and --token-file protect it")
+		}
 	}
 	failed := o.watch(ctx, registry, server, say)
 	// A request that is under way has come whole, or is refused, in MaxWait.

@@ -14,6 +14,9 @@ import (
 type Options struct {
 	// Listen is the address, HOST:PORT. It must be set.
 	Listen string
+	// GRPC, where not "", is the address, HOST:PORT, of the Open Inference
+	// Protocol over gRPC, under the same limits, tokens and certificate.
+	GRPC string
 	// Registry holds the models. It must be set.
 	Registry *Registry
 	// Challenge, where not nil, sets a second model against the first.

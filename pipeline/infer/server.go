@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"ctr/features"
 )
 
@@ -23,6 +25,8 @@ type Server struct {
 	o         Options
 	http      *http.Server
 	listen    net.Listener
+	grpc      *grpc.Server // nil without Options.GRPC
+	rpcListen net.Listener
 	began     time.Time
 	memory    budget
 	unpacking chan struct{} // holds one for each body that is being decompressed
@@ -55,6 +59,15 @@ func Listen(o Options) (*Server, error) {
 		return nil, fmt.Errorf("http %s: %w", o.Listen, err)
 	}
 	s.listen = l
+	if s.o.GRPC != "" {
+		if err := s.listenGRPC(); err != nil {
+			l.Close()
+			if s.challenge != nil {
+				s.challenge.close()
+			}
+			return nil, err
+		}
+	}
 	go func() {
 		if s.o.TLS != nil {
 			s.served <- s.http.ServeTLS(l, "", "")
@@ -70,7 +83,7 @@ func newServer(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		o: o.withDefaults(), began: time.Now(), served: make(chan error, 1),
+		o: o.withDefaults(), began: time.Now(), served: make(chan error, 2),
 		unpacking: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	if s.o.Note == nil {
@@ -203,10 +216,13 @@ func (s *Server) Failed() <-chan error { return s.served }
 // until ctx ends.
 func (s *Server) Close(ctx context.Context) error {
 	s.Drain()
+	calls := make(chan error, 1)
+	go func() { calls <- s.closeGRPC(ctx) }()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("answers were under way: %w", err), s.http.Close())
 	}
+	err = errors.Join(err, <-calls)
 	if s.challenge != nil {
 		s.challenge.close()
 	}
