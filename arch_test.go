@@ -42,6 +42,8 @@ var homes = map[string]string{
 	"github.com/apache/arrow-go/v18":      "ctr/features/columnar",
 	"github.com/parquet-go/parquet-go":    "ctr/features/columnar",
 	"github.com/pierrec/lz4/v4":           "ctr/features/columnar",
+	"google.golang.org/grpc":              "ctr/pipeline/infer",
+	"google.golang.org/protobuf":          "ctr/pipeline/infer",
 	"github.com/prometheus/client_golang": "ctr/pipeline/monitor",
 	"go.opentelemetry.io":                 "ctr/pipeline/monitor",
 	"pgregory.net/rapid":                  "tests",
