@@ -28,24 +28,27 @@ var layers = []string{"features", "models", "pipeline", "commands", ""}
 // each can be replaced in one place. Tests may stand on the other side of a
 // library and are not held to it.
 var homes = map[string]string{
-	"github.com/IBM/sarama":              "ctr/pipeline/kafka",
-	"github.com/twmb/franz-go/pkg/kgo":   "ctr/pipeline/kafka",
-	"github.com/twmb/franz-go/pkg/sasl":  "ctr/pipeline/kafka",
-	"github.com/twmb/franz-go/pkg/kmsg":  "ctr/pipeline", // of the two around it
-	"github.com/twmb/franz-go/pkg/kfake": "ctr/pipeline/broker",
-	"github.com/sjwhitworth/golearn":     "ctr/models/reference",
-	"github.com/urfave/cli/v2":           "ctr/commands",
-	"github.com/schollz/progressbar/v3":  "ctr/commands",
-	"golang.org/x/term":                  "ctr/commands",
-	"github.com/klauspost/compress":      "ctr/features",
-	"github.com/cespare/xxhash/v2":       "ctr/features",
-	"github.com/apache/arrow-go/v18":     "ctr/features/columnar",
-	"github.com/parquet-go/parquet-go":   "ctr/features/columnar",
-	"github.com/pierrec/lz4/v4":          "ctr/features/columnar",
-	"google.golang.org/protobuf":         "ctr/models/interchange/onnx",
-	"pgregory.net/rapid":                 "tests",
-	"go.uber.org/goleak":                 "tests",
-	"github.com/rogpeppe/go-internal":    "tests",
+	"github.com/IBM/sarama":               "ctr/pipeline/kafka",
+	"github.com/twmb/franz-go/pkg/kgo":    "ctr/pipeline/kafka",
+	"github.com/twmb/franz-go/pkg/sasl":   "ctr/pipeline/kafka",
+	"github.com/twmb/franz-go/pkg/kmsg":   "ctr/pipeline", // of the two around it
+	"github.com/twmb/franz-go/pkg/kfake":  "ctr/pipeline/broker",
+	"github.com/sjwhitworth/golearn":      "ctr/models/reference",
+	"github.com/urfave/cli/v2":            "ctr/commands",
+	"github.com/schollz/progressbar/v3":   "ctr/commands",
+	"golang.org/x/term":                   "ctr/commands",
+	"github.com/klauspost/compress":       "ctr/features",
+	"github.com/cespare/xxhash/v2":        "ctr/features",
+	"github.com/apache/arrow-go/v18":      "ctr/features/columnar",
+	"github.com/parquet-go/parquet-go":    "ctr/features/columnar",
+	"github.com/pierrec/lz4/v4":           "ctr/features/columnar",
+	"google.golang.org/grpc":              "ctr/pipeline/infer",
+	"google.golang.org/protobuf":          "ctr", // its wire format alone: of ONNX, and of the Open Inference Protocol
+	"github.com/prometheus/client_golang": "ctr/pipeline/monitor",
+	"go.opentelemetry.io":                 "ctr/pipeline/monitor",
+	"pgregory.net/rapid":                  "tests",
+	"go.uber.org/goleak":                  "tests",
+	"github.com/rogpeppe/go-internal":     "tests",
 }
 
 func TestDependenciesPointOneWay(t *testing.T) {

@@ -28,6 +28,7 @@ func allCommands(s *stdio) []*cli.Command {
 		topicsCommand(s),
 		brokerCommand(s),
 		demoCommand(s),
+		watchCommand(s),
 		healthCommand(s),
 		versionCommand(s),
 	}

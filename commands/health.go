@@ -5,16 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"ctr/models"
 	"ctr/pipeline"
 	"ctr/pipeline/kafka"
+	"ctr/pipeline/monitor"
+	"ctr/pipeline/monitor/page"
 	"ctr/pipeline/serve"
 )
 
@@ -39,21 +45,80 @@ func httpFlag(p *string, name, usage string) cli.Flag {
 	}, func(s string) string { return s })
 }
 
+// watched is the server of --http and what it tells of.
+type watched struct {
+	*serve.Server
+	monitor *monitor.Monitor
+}
+
 // serve answers --http; without it the server is nil.
-func (o *scoreOptions) serve(hash string) (*serve.Server, error) {
+func (o *scoreOptions) serve(a *models.Artifact) (*watched, error) {
 	if o.http == "" {
 		return nil, nil
 	}
 	cluster := o.cluster.options()
 	cluster.DialTimeout = time.Second
-	return serve.Listen(serve.Options{
-		Listen: o.http, Model: hash, Version: version, Topic: o.topic, Group: o.group,
+	var server atomic.Pointer[serve.Server]
+	m := o.monitor(a, func() error {
+		if s := server.Load(); s != nil {
+			return s.Ready()
+		}
+		return errors.New("starting")
+	})
+	more := m.Handlers()
+	maps.Copy(more, page.Handlers())
+	s, err := serve.Listen(serve.Options{
+		Listen: o.http, Model: a.Hash, Version: version, Topic: o.topic, Group: o.group, More: more,
 		Ping: func() error { return kafka.Ping(cluster) },
+	})
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	server.Store(s)
+	return &watched{s, m}, nil
+}
+
+// Close ends both; the monitor first, whose listeners the server would wait for.
+func (w *watched) Close() error {
+	w.monitor.Close()
+	return w.Server.Close()
+}
+
+// Stats tells both how things stand.
+func (w *watched) Stats(st pipeline.Stats) {
+	w.Server.Stats(st)
+	w.monitor.Stats(st)
+}
+
+// noting gives what tells notes to people and to the page; w may be nil.
+func (w *watched) noting(note func(string)) func(string) {
+	if w == nil {
+		return note
+	}
+	return func(text string) {
+		note(text)
+		w.monitor.Event(text)
+	}
+}
+
+// monitor counts what is scored of a topic.
+func (o *scoreOptions) monitor(a *models.Artifact, state func() error) *monitor.Monitor {
+	one := monitor.Served{
+		Artifact: a, Name: strings.TrimSuffix(filepath.Base(o.model), filepath.Ext(o.model)), Version: a.Hash,
+		Threshold: a.Threshold, Loaded: time.Now(),
+	}
+	if t, err := parseFloat(o.threshold); err == nil {
+		one.Threshold = t
+	}
+	return monitor.New(monitor.Options{
+		Source: "stream", Version: version, Topic: o.topic, Group: o.group, State: state, Redact: o.redact,
+		Models: func() []monitor.Served { return []monitor.Served{one} },
 	})
 }
 
 // tell gives what is told of how scoring stands, and how often.
-func (o *scoreOptions) tell(p *progress, server *serve.Server) (func(pipeline.Stats), time.Duration) {
+func (o *scoreOptions) tell(p *progress, server *watched) (func(pipeline.Stats), time.Duration) {
 	every, say := o.statsEvery, func(pipeline.Stats) {}
 	if every > 0 {
 		say = sayStats(p, o.topic)

@@ -35,6 +35,7 @@ type stdio struct {
 	err      io.Writer // progress, notes and errors
 	terminal bool      // err is a terminal
 	getenv   func(string) string
+	screen   *os.File // out, where it is a terminal; else nil
 
 	logFormat string // of err: "json", else text
 }
@@ -46,6 +47,9 @@ type stdio struct {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	pipeline.Version = version
 	s := &stdio{in: stdin, out: stdout, err: stderr, terminal: isTerminal(stderr), getenv: os.Getenv}
+	if isTerminal(stdout) {
+		s.screen, _ = stdout.(*os.File)
+	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)

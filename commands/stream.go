@@ -83,7 +83,7 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 		return sum, err
 	}
 	o.history = history
-	server, err := o.serve(a.Hash)
+	server, err := o.serve(a)
 	if err != nil {
 		return sum, err
 	}
@@ -94,7 +94,7 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 	}
 	options := kafka.SourceOptions{
 		Options: o.cluster.options(), Topic: o.topic, Group: o.group,
-		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: p.Note,
+		From: kafka.From(o.from), UntilEnd: o.untilEnd, Note: server.noting(p.Note),
 		SessionTimeout: o.session, InstanceID: o.instance,
 	}
 	if server != nil {
@@ -104,7 +104,7 @@ func (o *scoreOptions) scoreTopic(ctx context.Context, s *stdio, c *common, p *p
 	if err != nil {
 		return sum, err
 	}
-	sum, err = o.stream(ctx, a.Hash, scorers, src, server, s, c, p)
+	sum, err = o.stream(ctx, a, scorers, src, server, s, c, p)
 	if err != nil && server != nil {
 		server.Fail(err)
 	}
@@ -148,10 +148,10 @@ func (o *scoreOptions) scorers(a *models.Artifact) (func() (pipeline.Scorer, err
 }
 
 // stream joins source, scorers and sinks.
-func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (pipeline.Scorer, error),
-	src *kafka.Source, server *serve.Server, s *stdio, c *common, p *progress,
+func (o *scoreOptions) stream(ctx context.Context, a *models.Artifact, scorers func() (pipeline.Scorer, error),
+	src *kafka.Source, server *watched, s *stdio, c *common, p *progress,
 ) (sum pipeline.Summary, err error) {
-	sinks, err := o.sinks(ctx, hash, src, p.Note)
+	sinks, err := o.sinks(ctx, a.Hash, src, p.Note)
 	if err != nil {
 		return sum, err
 	}
@@ -175,6 +175,17 @@ func (o *scoreOptions) stream(ctx context.Context, hash string, scorers func() (
 		options.CommitRows, options.CommitEvery = transactionRows, transactionTime
 	}
 	options.Stats, options.StatsEvery = o.tell(p, server)
+	if server != nil {
+		options.Watch = server.monitor.Watch(a)
+	}
+	tracer, err := traced(o.otlp, p.Note)
+	if err != nil {
+		return sum, err
+	}
+	if tracer != nil {
+		options.Watch = tracer.Watch(options.Watch)
+		defer closeTracer(tracer)
+	}
 	if server != nil {
 		server.Started()
 	}

@@ -90,3 +90,6 @@ func (s *Schema) Kind(name string) Kind {
 	}
 	return Ignore
 }
+
+// OfTime reports whether a column is the time, or a name for a part of it.
+func (s *Schema) OfTime(name string) bool { return s.Kind(name) == Time || s.part(name) > 0 }

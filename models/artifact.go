@@ -28,6 +28,10 @@ type Artifact struct {
 	// State is what history fields had seen after the last row that training
 	// read; nil where the Spec has none.
 	State *features.Snapshot
+	// Reference is how the training rows were spread; nil where it is not
+	// known: in older files, and where some of the rows without a click were
+	// left out.
+	Reference *features.Reference
 	// Threshold is where a probability becomes a prediction: 1 where p >
 	// Threshold.
 	Threshold float64
@@ -58,6 +62,7 @@ const (
 	metaData      = "data"
 	metaMetrics   = "metrics"
 	metaCTR       = "ctr_version"
+	metaReference = "reference"
 )
 
 // judged is the metadata under "metrics".
@@ -181,6 +186,9 @@ func (a *Artifact) file() (*File, error) {
 	if err := putState(f, a.Spec, a.State); err != nil {
 		return nil, err
 	}
+	if err := putReference(f, a.Spec, a.Reference); err != nil {
+		return nil, err
+	}
 	options, err := optionsJSON(a.Options)
 	if err != nil {
 		return nil, err
@@ -234,6 +242,9 @@ func fromFile(f *File) (*Artifact, error) {
 		return nil, err
 	}
 	if a.State, err = getState(f, a.Spec); err != nil {
+		return nil, err
+	}
+	if a.Reference, err = getReference(f, a.Spec); err != nil {
 		return nil, err
 	}
 	if a.Model, err = algo.Load(f, a.Spec); err != nil {

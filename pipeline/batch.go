@@ -80,6 +80,8 @@ type Batch struct {
 	IDs [][]byte
 	// Bad are the records that could not be scored, ascending.
 	Bad []BadRecord
+	// Encoder is what Rows were encoded by; nil where the Scorer does not say.
+	Encoder *features.Encoder
 
 	tally metrics.Running
 	// history is the Assignment's, and seq the batch's number in it from 0.
@@ -128,7 +130,7 @@ func (b *Batch) Begin(threshold float64) {
 	}
 	b.Bad = b.Bad[:0]
 	b.copies = b.copies[:0]
-	b.Threshold = threshold
+	b.Threshold, b.Encoder = threshold, nil
 	b.tally = metrics.Running{Threshold: threshold}
 }
 
@@ -144,6 +146,9 @@ func (b *Batch) Done(i int) {
 		b.tally.Add(b.P[i])
 	}
 }
+
+// Running judges the records that were scored. The caller must not change it.
+func (b *Batch) Running() *metrics.Running { return &b.tally }
 
 // RecordError is a fault of one record of a topic. Its text is
 // "TOPIC/PARTITION: offset N: …".
@@ -230,6 +235,10 @@ type Settler interface {
 // Scorer turns the records of a batch into probabilities. Each thread has its
 // own. It calls Begin first and then, for every record, either Fail or Done.
 type Scorer interface{ Score(b *Batch) }
+
+// Watcher is told of the batches that a thread has scored, before they are
+// written. Each thread has its own. It must be quick, and keep nothing of b.
+type Watcher interface{ Scored(b *Batch) }
 
 // Sinks gives one Sink that hands everything to each of sinks in turn. At
 // most one of them may own the commits; it is best the last, so that what the

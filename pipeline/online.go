@@ -60,6 +60,8 @@ type onlineTraining struct {
 	state *features.Snapshot // after the last row; nil without history
 	held  atomic.Int64       // rows that were held out, in all passes
 	codes map[*features.Cache]*features.CacheEncoder
+	// counting are those that counted rows for the model's Reference.
+	counting []*rowEncoding
 	// remove takes away the copy of standard input, if there is one.
 	remove func()
 }

@@ -56,6 +56,7 @@ func (e *rowEncoding) encodeCached(j *job) bool {
 		l.w = append(l.w, float32(w))
 	}
 	l.ready(len(j.open.codes.Spec().Fields))
+	e.counted(l, j.open.codes.Spec())
 	return true
 }
 

@@ -16,7 +16,7 @@ import (
 // before it had learned from it, on the held-out rows by reading them.
 func (t *onlineTraining) artifact(ctx context.Context, m *linear.Model) (*models.Artifact, RowCounts, error) {
 	o := t.o
-	a := &models.Artifact{Model: m, Spec: t.spec, State: t.state, Options: o.Model, Version: Version}
+	a := &models.Artifact{Model: m, Spec: t.spec, State: t.state, Reference: t.reference(), Options: o.Model, Version: Version}
 	a.Options.Seed, a.Options.Threads = o.Seed, 0
 	threshold, auto, err := parseThreshold(o.Threshold)
 	if err == nil && auto {

@@ -105,14 +105,16 @@ func (h *hourCount) all() map[features.Hour]int {
 // encoding gives the function that encodes the rows of a block on one
 // goroutine.
 func (t *onlineTraining) encoding() func(*job) {
-	e := &rowEncoding{t: t}
+	e := t.newEncoding()
 	return func(j *job) { e.encode(j) }
 }
 
 // rowEncoding picks and encodes rows to learn from.
 type rowEncoding struct {
-	t  *onlineTraining
-	ex *features.Example
+	t       *onlineTraining
+	ex      *features.Example
+	counts  bool // rows are counted
+	counter *features.ReferenceCounter
 }
 
 // encode fills j.learn.
@@ -217,6 +219,7 @@ func (e *rowEncoding) codes(j *job, enc *features.Encoder) {
 		l.w = l.w[:good]
 	}
 	l.ready(width)
+	e.counted(l, enc.Spec())
 }
 
 // take learns from a block, and judges what the learner said of it before.
@@ -263,7 +266,7 @@ func (t *onlineTraining) share(r *rowReader, judge *metrics.Progressive) (merge 
 	var parts []*metrics.Progressive
 	var total metrics.Progressive // loss and rows only
 	r.worker = func() func(*job) {
-		e, part := &rowEncoding{t: t}, new(metrics.Progressive)
+		e, part := t.newEncoding(), new(metrics.Progressive)
 		parts = append(parts, part)
 		return func(j *job) {
 			e.encode(j)

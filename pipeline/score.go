@@ -21,6 +21,8 @@ type ScoreOptions struct {
 	// History keeps what the model's history fields ask for; nil where it has
 	// none. NewHistory makes it.
 	History *History
+	// Watch, where not nil, gives what a thread's scored batches are told to.
+	Watch func() Watcher
 	// Threads is the number of goroutines that score. The default is all cores.
 	Threads int
 	// BatchRows is the most records in a batch. The default is 1,024: large
@@ -177,9 +179,11 @@ func Score(ctx context.Context, o ScoreOptions, src Source, sink Sink, obs Obser
 
 	var scoring, writing sync.WaitGroup
 	for _, s := range scorers {
+		told := o.watcher()
 		scoring.Go(func() {
 			for b := range feed.work {
 				s.Score(b)
+				told.Scored(b)
 				b.done <- struct{}{}
 			}
 		})
@@ -200,6 +204,18 @@ func Score(ctx context.Context, o ScoreOptions, src Source, sink Sink, obs Obser
 	}
 	return w.summary(), err
 }
+
+// watcher gives a Watcher for one thread.
+func (o *ScoreOptions) watcher() Watcher {
+	if o.Watch == nil {
+		return unwatched{}
+	}
+	return o.Watch()
+}
+
+type unwatched struct{}
+
+func (unwatched) Scored(*Batch) {}
 
 // Feed is the loop as a Source sees it. Its methods may be called from any
 // number of goroutines, but those of one Assignment from one at a time.

@@ -139,7 +139,7 @@ func (s *modelScorer) Score(b *Batch) {
 		s.readKeys(b, with)
 		b.history.count(b)
 	}
-	s.batch, s.rows.enc = b, with.enc
+	s.batch, s.rows.enc, b.Encoder = b, with.enc, with.enc
 	bad := b.Rows.Bad()
 	for i := range b.Records {
 		if bad && b.Rows.Err(i) != nil {

@@ -355,6 +355,7 @@ func (o *TrainOptions) fit(ctx context.Context, algo models.Algorithm, p *prepar
 	}
 	a := &models.Artifact{Model: m, Spec: p.Spec, State: p.state, Options: o.Model, Version: Version}
 	a.Options.Seed, a.Options.Threads = o.Seed, 0
+	a.Reference = features.ReferenceOf(p.Train, p.Test, o.threads())
 	if err := o.judge(ctx, a, p); err != nil {
 		return nil, err
 	}

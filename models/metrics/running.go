@@ -21,9 +21,10 @@ type Summary struct {
 	Clicks   int // labels of 1
 	// MeanPrediction is over all rows; NaN where there are none.
 	MeanPrediction float64
-	// ClickRate, Accuracy, F1 and LogLoss are over the labelled rows, as
-	// Metrics defines them; NaN where there are none.
-	ClickRate, Accuracy, F1, LogLoss float64
+	// ClickRate, Accuracy, Precision, Recall, F1 and LogLoss are over the labelled
+	// rows, as Metrics defines them, and MeanLabelled is their mean prediction;
+	// NaN where there are none.
+	ClickRate, MeanLabelled, Accuracy, Precision, Recall, F1, LogLoss float64
 }
 
 // Add counts a prediction whose label is not known. A probability outside
@@ -62,12 +63,13 @@ func (r *Running) Summary() Summary {
 	s := Summary{
 		Rows: r.rows, Labelled: r.totals.rows, Clicks: r.totals.clicks,
 		MeanPrediction: ratio(r.p.value(), float64(r.rows), nan),
-		ClickRate:      nan, Accuracy: nan, F1: nan, LogLoss: nan,
+		ClickRate:      nan, MeanLabelled: nan, Accuracy: nan, Precision: nan, Recall: nan, F1: nan, LogLoss: nan,
 	}
 	if s.Labelled > 0 {
 		m := r.totals.metrics()
 		s.ClickRate = float64(s.Clicks) / float64(s.Labelled)
-		s.Accuracy, s.F1, s.LogLoss = m.Accuracy, m.F1, m.LogLoss
+		s.MeanLabelled = r.totals.p.value() / float64(s.Labelled)
+		s.Accuracy, s.Precision, s.Recall, s.F1, s.LogLoss = m.Accuracy, m.Precision, m.Recall, m.F1, m.LogLoss
 	}
 	return s
 }

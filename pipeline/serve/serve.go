@@ -29,6 +29,8 @@ type Options struct {
 	// Ping says whether brokers can be reached; nil means always. Its answer
 	// is kept for a second.
 	Ping func() error
+	// More are further pages by their patterns, as http.ServeMux has them.
+	More map[string]http.Handler
 	// Model is the model's hash; Version, Topic and Group are shown as they are.
 	Model, Version, Topic, Group string
 }
@@ -93,6 +95,9 @@ func newServer(o Options) *Server {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Live()) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Ready()) })
 	mux.HandleFunc("GET /status", s.status)
+	for pattern, h := range o.More {
+		mux.Handle(pattern, h)
+	}
 	s.http = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
