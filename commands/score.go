@@ -38,6 +38,7 @@ type scoreOptions struct {
 	instance              string
 
 	http     string // HOST:PORT of health and status, "" = none
+	otlp     string // URL that traces are sent to, "" = none
 	stateDir string
 	history  *pipeline.History // nil where the model has none
 
@@ -70,7 +71,8 @@ func scoreCommand(s *stdio) *cli.Command {
 		wholeFlag(&o.printRate, 0, "print-rate", "print at most `N` lines a second to the console"),
 		listFlag(&o.redact, "redact", "`COLUMNS`, separated by commas, or all: their values do not appear on the console and in the reasons of dead letters; outputs and dead letters themselves have them"),
 		durationFlag(&o.statsEvery, "stats-every", "`TIME` between lines about rows/s, lag and metrics; 0s for none"),
-		httpFlag(&o.http, "http", "serve /livez, /readyz and /status at `ADDRESS`, PORT or HOST:PORT; without a host, to this machine alone"),
+		httpFlag(&o.http, "http", "serve /livez, /readyz, /status, /metrics and /api/live at `ADDRESS`, PORT or HOST:PORT; without a host, to this machine alone"),
+		otlpFlag(&o.otlp),
 	)
 	topicFlags = append(clusterFlags(&o.cluster), topicFlags...)
 	data := group("Files and rows",

@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,8 +17,6 @@ import (
 
 	"ctr/pipeline"
 	"ctr/pipeline/infer"
-	"ctr/pipeline/monitor"
-	"ctr/pipeline/monitor/page"
 )
 
 // tokensVariable has tokens separated by commas or white space.
@@ -39,27 +36,28 @@ type serveOptions struct {
 	shadowLog  string
 	cert, key  string
 	tokenFile  string
+	otlp       string
 	every      time.Duration // between looks at the model files
 	drain      time.Duration
 }
 
 func serveCommand(s *stdio) *cli.Command {
-	var o serveOptions
+	o := serveOptions{every: time.Second, Options: infer.Options{MaxWait: 10 * time.Second}}
 	return &cli.Command{
 		Name: "serve", Usage: "scores rows that come over HTTP",
 		UsageText: `ctr serve
 			ctr serve --model lr.ctr,trees=gbdt.ctr --listen :8080
 			ctr serve --model lr.ctr --challenger new=gbdt.ctr --shadow
 			curl -d '{"hour":"14102100","site_id":"1fbe01fe",…}' 127.0.0.1:8080/v1/score
-			curl --data-binary @rows.csv -H 'Content-Type: text/csv' 127.0.0.1:8080/v1/score`,
-		Description: "POST /v1/score takes a row as a JSON object, an array of them, JSON lines or CSV, by Content-Type, and answers in kind with id, probability and prediction; ?explain=true adds what each column contributes. /v1/models/NAME/score asks one model of several, and /v1/models lists them. /openapi.json describes all of it, /livez and /readyz say how the process is.\n\n" +
+			curl --data-binary @rows.csv 127.0.0.1:8080/v1/score`,
+		Description: "POST /v1/score takes a row as a JSON object, an array of them, JSON lines or CSV, by Content-Type, and answers in kind with id, probability and prediction; ?explain=true adds what each column contributes. /v1/models/NAME/score asks one model of several, and /v1/models lists them. /openapi.json describes all of it, /livez and /readyz say how the process is. /v2 and --grpc are the Open Inference Protocol: clients of KServe, Triton and MLServer work with it.\n\n" +
 			"A model file that changes is loaded and checked, and answers from then on; a broken one is refused and the one before goes on. SIGHUP loads all at once.\n\n" +
 			"Without --listen it is to be reached from this machine alone. To open it to others, give it --tls-cert, --tls-key and tokens: " + tokensVariable + " has them, or --token-file names a file with one a line; clients send Authorization: Bearer TOKEN.",
 		Flags: flags(
 			group("Models",
 				listFlag(&o.models, "model", "the model `FILE`s, each as FILE, NAME=FILE or NAME@VERSION=FILE; the first answers where no name is asked for (default model.ctr)"),
 				optionalFloatFlag(&o.threshold, 0, 1, "threshold", "predict a click above `X`; each model's own by default"),
-				durationFlag(&o.every, "reload-every", "look for changed model files every `TIME` (default 1s)"),
+				durationFlag(&o.every, "reload-every", "look for changed model files every `TIME`"),
 				stringFlag(&o.challenger, "challenger", "a further model, NAME=`FILE`, to set against the first"),
 				floatFlag(&o.share, 0, 1, "challenger-share", "`SHARE` of the requests without a name that the challenger answers, such as 0.05"),
 				boolFlag(&o.shadow, "shadow", "the challenger answers nothing, but scores all that the first model does; GET /v1/challenge compares them"),
@@ -67,19 +65,23 @@ func serveCommand(s *stdio) *cli.Command {
 			),
 			group("Server",
 				httpFlag(&o.Listen, "listen", "`ADDRESS` to answer at, PORT or HOST:PORT; without a host it is loopback (default 127.0.0.1:8080)"),
+				httpFlag(&o.GRPC, "grpc", "`ADDRESS` to answer the Open Inference Protocol over gRPC at, PORT or HOST:PORT"),
 				stringFlag(&o.cert, "tls-cert", "PEM `FILE` of the server's certificate"),
 				stringFlag(&o.key, "tls-key", "PEM `FILE` of its key"),
 				stringFlag(&o.tokenFile, "token-file", "`FILE` of the tokens that clients may send, one a line"),
 				durationFlag(&o.drain, "drain", "go on answering for `TIME` after the first signal, while /readyz says that the end is near"),
 			),
+			group("Watching",
+				otlpFlag(&o.otlp),
+			),
 			group("Limits",
 				sizeFlag(&o.MaxBody, "max-body", "`SIZE` of the largest body, decompressed (default 8M); more is answered by 413"),
 				wholeFlag(&o.MaxRows, 1, "max-rows", "`N` rows of a request at most (default 10000)"),
 				wholeFlag(&o.MaxRow, 1, "max-row", "`N` bytes of a row at most (default 65536)"),
-				durationFlag(&o.MaxWait, "max-wait", "`TIME` for a request to come whole (default 10s); what is slower is answered by 408"),
+				durationFlag(&o.MaxWait, "max-wait", "`TIME` for a request to come whole; what is slower is answered by 408"),
 				wholeFlag(&o.MaxOpen, 1, "max-open", "`N` requests at a time (default 1024); more are answered by 429"),
 				sizeFlag(&o.MaxMemory, "max-memory", "`SIZE` of all bodies at a time (default 256M)"),
-				listFlag(&o.redact, "redact", "`COLUMNS` whose values are kept out of error messages; all of them by *"),
+				listFlag(&o.redact, "redact", "`COLUMNS` whose values are kept out of error messages, or all"),
 			),
 			o.quietFlags("no notes"), logFlag(s)),
 		Action: func(cc *cli.Context) error { return runServe(cc.Context, &o, s) },
@@ -89,6 +91,7 @@ func serveCommand(s *stdio) *cli.Command {
 // serveResult is the JSON of ctr serve when it has ended.
 type serveResult struct {
 	Address string            `json:"address"`
+	GRPC    string            `json:"grpc,omitempty"`
 	Models  []string          `json:"models"`
 	Seconds float64           `json:"seconds"`
 	Compare *infer.Comparison `json:"challenge,omitempty"`
@@ -101,29 +104,16 @@ func runServe(ctx context.Context, o *serveOptions, s *stdio) (err error) {
 			s.say(text)
 		}
 	}
-	var m *monitor.Monitor
-	registry, err := o.registry(func(text string) {
-		say(text)
-		if m != nil { // the models are loaded: they are watched from then on
-			m.Event(text)
-		}
-	})
+	var w watching
+	registry, err := o.registry(w.noting(say))
 	if err != nil {
 		return err
 	}
-	var up atomic.Pointer[infer.Server]
-	m = monitor.New(monitor.Options{
-		Source: "serve", Version: version, Models: monitor.ServedModels(registry), Redact: o.redact,
-		State: func() error {
-			if s := up.Load(); s != nil {
-				return s.Ready()
-			}
-			return errors.New("starting")
-		},
-	})
-	defer m.Close()
-	o.Observer, o.More, o.Public = m, m.Handlers(), page.Handlers()
-	o.Options.Registry, o.Version = registry, version
+	o.Options.Registry, o.Version, o.Note = registry, version, say
+	if err := w.begin(o, say); err != nil {
+		return err
+	}
+	defer w.end()
 	if err := o.secure(s.getenv); err != nil {
 		return err
 	}
@@ -142,18 +132,25 @@ func runServe(ctx context.Context, o *serveOptions, s *stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	up.Store(server)
-	result := serveResult{Address: server.Addr()}
+	w.server.Store(server)
+	result := serveResult{Address: server.Addr(), GRPC: server.GRPCAddr()}
 	for _, m := range registry.Models() {
 		result.Models = append(result.Models, m.ID())
 	}
-	say(fmt.Sprintf("serving %s at %s; Ctrl-C stops", strings.Join(result.Models, ", "), o.url(server)))
-	if !o.guarded(server.Addr()) {
-		say(fmt.Sprintf("%s can be reached from other machines, by anyone: --tls-cert, --tls-key and --token-file protect it", server.Addr()))
+	at := o.url(server)
+	if result.GRPC != "" {
+		at += ", gRPC at " + result.GRPC
+	}
+	say(fmt.Sprintf("serving %s at %s; Ctrl-C stops", strings.Join(result.Models, ", "), at))
+	for _, addr := range []string{result.Address, result.GRPC} {
+		if addr != "" && !o.guarded(addr) {
+			say(addr + " can be reached from other machines, by anyone: --tls-cert, --tls-key and --token-file protect it")
+		}
 	}
 	failed := o.watch(ctx, registry, server, say)
-	m.Close() // its listeners would be waited for
-	stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	w.monitor.Close() // its listeners would be waited for
+	// A request that is under way has come whole, or is refused, in MaxWait.
+	stop, cancel := context.WithTimeout(context.Background(), o.MaxWait+10*time.Second)
 	defer cancel()
 	if err := errors.Join(failed, server.Close(stop)); err != nil {
 		return err
@@ -274,13 +271,9 @@ func (o *serveOptions) guarded(addr string) bool {
 // watch keeps the models fresh until ctx ends or the server fails, and then
 // goes on for as long as draining takes.
 func (o *serveOptions) watch(ctx context.Context, registry *infer.Registry, server *infer.Server, say func(string)) error {
-	every := o.every
-	if every == 0 {
-		every = time.Second
-	}
 	stop := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() { registry.Watch(every, stop) })
+	watching.Go(func() { registry.Watch(o.every, stop) })
 	defer watching.Wait()
 	defer close(stop)
 	hangups := make(chan os.Signal, 1)

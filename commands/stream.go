@@ -170,6 +170,16 @@ func (o *scoreOptions) stream(ctx context.Context, a *models.Artifact, scorers f
 	options.Stats, options.StatsEvery = o.tell(p, server)
 	if server != nil {
 		options.Watch = server.monitor.Watch(a)
+	}
+	tracer, err := traced(o.otlp, p.Note)
+	if err != nil {
+		return sum, err
+	}
+	if tracer != nil {
+		options.Watch = tracer.Watch(options.Watch)
+		defer closeTracer(tracer)
+	}
+	if server != nil {
 		server.Started()
 	}
 	if o.started != nil {

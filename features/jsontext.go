@@ -8,34 +8,52 @@ import (
 // unescape copies the string src[s:e] behind the text without its escapes.
 func (p *jsonObject) unescape(s, e int, keep bool) (start, end int, ok bool) {
 	b := p.b
-	dst := b.data[:b.text]
-	for s < e {
-		c := p.src[s]
+	dst, bad, msg := appendUnescaped(b.data[:b.text], p.src[s:e], !keep)
+	b.data = dst
+	if msg != "" {
+		p.at = s + bad
+		return 0, 0, p.fault(msg)
+	}
+	start, end = b.text, len(dst)
+	if keep {
+		b.text = end
+	}
+	return start, end, true
+}
+
+// AppendJSONText adds the text of a JSON string to dst: src is what stands
+// between its quotes, with each backslash before another byte. Bytes are what
+// Block.AppendJSON makes of them. Where an escape is wrong, bad is its place in
+// src and msg says what is wrong with it; msg is "" otherwise.
+func AppendJSONText(dst, src []byte) (text []byte, bad int, msg string) {
+	return appendUnescaped(dst, src, true)
+}
+
+func appendUnescaped(dst, src []byte, nul bool) (text []byte, bad int, msg string) {
+	for s, e := 0, len(src); s < e; {
+		c := src[s]
 		if s++; c != '\\' {
 			dst = append(dst, c)
 			continue
 		}
-		c = p.src[s]
+		c = src[s]
 		if s++; c != 'u' {
 			if c = unescaped[c]; c == 0 {
-				p.at = s - 1
-				return 0, 0, p.fault("unknown escape in a string")
+				return dst, s - 1, "unknown escape in a string"
 			}
 			dst = append(dst, c)
 			continue
 		}
-		v := hex4(p.src[s:e])
+		v := hex4(src[s:])
 		if v < 0 {
-			p.at = s
-			return 0, 0, p.fault("want four hexadecimal digits")
+			return dst, s, "want four hexadecimal digits"
 		}
 		s += 4
-		if v == 0 && keep {
-			p.at = s - 6
-			return 0, 0, p.fault("NUL in a value: want text")
+		if v == 0 && !nul {
+			return dst, s - 6, "NUL in a value: want text"
 		}
-		if utf16.IsSurrogate(v) && s+6 <= e && p.src[s] == '\\' && p.src[s+1] == 'u' {
-			if pair := utf16.DecodeRune(v, hex4(p.src[s+2:e])); pair != utf8.RuneError {
+		if utf16.IsSurrogate(v) && s+6 <= e && src[s] == '\\' && src[s+1] == 'u' {
+			if pair := utf16.DecodeRune(v, hex4(src[s+2:])); pair != utf8.RuneError {
 				v = pair
 				s += 6
 			}
@@ -46,12 +64,7 @@ func (p *jsonObject) unescape(s, e int, keep bool) (start, end int, ok bool) {
 			dst = utf8.AppendRune(dst, v) // U+FFFD for a surrogate
 		}
 	}
-	b.data = dst
-	start, end = b.text, len(dst)
-	if keep {
-		b.text = end
-	}
-	return start, end, true
+	return dst, 0, ""
 }
 
 // unescaped is what the character after a backslash stands for.

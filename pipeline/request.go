@@ -144,12 +144,16 @@ func (r *Request) Columns(n int, c features.Columns) {
 
 // CSV gives r the rows of a text, which may begin with a header and otherwise
 // has one of the schema's layouts. maxRow is the most bytes of a row; 0 is the
-// default of features.ReaderOptions. The error is one of the text as a whole.
-func (r *Request) CSV(text []byte, maxRow int) error {
+// default of features.ReaderOptions. The error is one of the text as a whole:
+// ErrManyRows where it has more than maxRows.
+func (r *Request) CSV(text []byte, maxRow, maxRows int) error {
 	s := r.of.scorer
-	read, err := features.NewReader(bytes.NewReader(text), "", features.ReaderOptions{
-		Schema: &r.of.art.Spec.Schema, MaxRow: maxRow, Chunk: len(text) + 1,
-	})
+	o := features.ReaderOptions{Schema: &r.of.art.Spec.Schema, MaxRow: maxRow}
+	if err := r.count(text, o, maxRows); err != nil {
+		return err
+	}
+	o.Chunk = len(text) + 1
+	read, err := features.NewReader(bytes.NewReader(text), csvName, o)
 	if err != nil {
 		return err
 	}
@@ -162,7 +166,37 @@ func (r *Request) CSV(text []byte, maxRow int) error {
 	if err := read.Next(&r.Rows); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
+	if r.Rows.Len() > maxRows {
+		return ErrManyRows
+	}
 	return nil
+}
+
+// ErrManyRows says that a text has more rows than a Request may have.
+var ErrManyRows = errors.New("too many rows")
+
+// csvName stands in messages for the file that CSV rows of a request have not.
+const csvName = "CSV"
+
+// count gives ErrManyRows where text has more than maxRows. Its lines are
+// counted first; where those are too many, there may be fewer rows (some
+// quoted fields have line ends, some lines are empty), and they are counted in
+// pieces: a row takes more memory than the two bytes that it may have.
+func (r *Request) count(text []byte, o features.ReaderOptions, maxRows int) error {
+	if bytes.Count(text, []byte("\n")) <= maxRows+1 { // 1: the header
+		return nil
+	}
+	read, err := features.NewReader(bytes.NewReader(text), csvName, o)
+	for err == nil && read.Rows() <= int64(maxRows) {
+		err = read.Next(&r.Rows)
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return ErrManyRows
 }
 
 // bound gives the encoder of a layout of CSV rows; the last few are kept.
@@ -199,8 +233,9 @@ func (r *Request) Score() error {
 			}
 		}
 	}
-	r.count()
+	r.history()
 	r.rows.enc = r.with.enc
+	r.rows.rows = r.rows.rows[:0] // where a panic left some
 	for i := range n {
 		r.rows.add(&r.Rows, i)
 		if r.bad != nil {
@@ -214,16 +249,16 @@ func (r *Request) Score() error {
 	return nil
 }
 
-// count tells each row what was seen before it.
-func (r *Request) count() {
+// history tells each row what was seen before it.
+func (r *Request) history() {
 	p := r.of
 	if p.state == nil {
 		return
 	}
 	r.with.enc.ReadKeys(&r.Rows)
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.state.Count(&r.Rows)
-	p.mu.Unlock()
 }
 
 func (r *Request) done(row *features.Row, i int, p float64) {

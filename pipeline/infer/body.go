@@ -1,11 +1,13 @@
 package infer
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,8 +15,9 @@ import (
 	"ctr/features"
 )
 
-// buffer is memory for a request's body and its answer. Buffers are used again.
-type buffer struct{ in, out []byte }
+// buffer is memory for a request's body, as it came and without compression,
+// and its answer. Buffers are used again.
+type buffer struct{ packed, in, out []byte }
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
@@ -22,15 +25,21 @@ var buffers = sync.Pool{New: func() any { return new(buffer) }}
 const mostKept = 1 << 20
 
 func (b *buffer) free() {
-	if cap(b.in)+cap(b.out) <= mostKept {
+	if cap(b.packed)+cap(b.in)+cap(b.out) <= mostKept {
 		buffers.Put(b)
 	}
 }
 
-// budget bounds the memory of all bodies that are being read and answered.
+// budget bounds the memory of all bodies that are being read and answered. The
+// first bytes of each are free, so that large bodies, or many that come slowly,
+// never keep small ones from being answered; MaxOpen bounds those.
 type budget struct {
 	left atomic.Int64
 }
+
+// freeBytes of each body are not of the budget, and are all that is reserved
+// before they have come: what Content-Length says is a claim.
+const freeBytes = 64 << 10
 
 // take reports whether n more bytes may be used.
 func (b *budget) take(n int64) bool {
@@ -44,19 +53,22 @@ func (b *budget) take(n int64) bool {
 func (b *budget) give(n int64) { b.left.Add(n) }
 
 // body reads the whole body of q into b.in, decompressed, and gives how many
-// bytes of the budget it took, which the caller gives back.
+// bytes of the budget it took, which the caller gives back. Compressed bodies
+// are read whole first: a client that is slow holds no decompressor.
 func (s *Server) body(q *http.Request, b *buffer) (took int64, f *fault) {
+	how, f := encodingOf(q)
+	if f != nil {
+		return 0, f
+	}
 	if q.ContentLength > s.o.MaxBody {
 		return 0, s.tooLarge()
 	}
-	in, err := unpacked(q)
-	if err != nil {
-		return 0, err
+	took, f = s.read(q.Body, b, q.ContentLength)
+	if f == nil && how != "" {
+		var more int64
+		more, f = s.unpack(b, how)
+		took += more
 	}
-	if c, ok := in.(io.Closer); ok && in != q.Body {
-		defer c.Close()
-	}
-	took, f = s.read(in, b, q.ContentLength)
 	if f != nil {
 		s.memory.give(took)
 		return 0, f
@@ -65,70 +77,96 @@ func (s *Server) body(q *http.Request, b *buffer) (took int64, f *fault) {
 }
 
 // read reads in to its end. The first piece is as long as the body says that
-// it is, so that most are read at once.
+// it is, up to freeBytes, so that most are read at once.
 func (s *Server) read(in io.Reader, b *buffer, length int64) (took int64, f *fault) {
-	const piece = 4 << 10
 	b.in = b.in[:0]
-	want := max(min(length, s.o.MaxBody), 0) + 1 // the 1 sees the end
-	if length < 0 {
-		want = piece
+	want := int64(4 << 10)
+	if length >= 0 {
+		want = min(length, freeBytes) + 1 // the 1 sees the end
 	}
 	for {
-		if need := int64(len(b.in)) + want - took; need > 0 {
+		have := int64(len(b.in))
+		if need := have + want - freeBytes - 1 - took; need > 0 {
 			if !s.memory.take(need) {
 				return took, busy("the bodies of other requests fill the memory")
 			}
 			took += need
 		}
-		if have := len(b.in); int64(cap(b.in)-have) < want {
-			grown := make([]byte, have, int64(have)+want)
-			copy(grown, b.in)
-			b.in = grown
-		}
-		for have := int64(len(b.in)); int64(len(b.in)) < have+want; {
+		b.in = slices.Grow(b.in, int(want))
+		for int64(len(b.in)) < have+want {
 			n, err := in.Read(b.in[len(b.in) : have+want])
-			b.in = b.in[:int64(len(b.in))+int64(n)]
-			if err == io.EOF { //nolint:errorlint // a Reader gives io.EOF itself
-				if int64(len(b.in)) > s.o.MaxBody {
-					return took, s.tooLarge()
-				}
+			b.in = b.in[:len(b.in)+n]
+			switch {
+			case int64(len(b.in)) > s.o.MaxBody:
+				return took, s.tooLarge()
+			case err == io.EOF: //nolint:errorlint // a Reader gives io.EOF itself
 				return took, nil
-			}
-			if err != nil {
+			case err != nil:
 				return took, readFault(err)
 			}
 		}
-		if int64(len(b.in)) > s.o.MaxBody {
-			return took, s.tooLarge()
+		have = int64(len(b.in))
+		want = min(have, s.o.MaxBody-have+1)
+		if length > have {
+			want = min(want, length-have+1)
 		}
-		want = min(int64(len(b.in)), s.o.MaxBody-int64(len(b.in))+1)
 	}
 }
 
-// unpacked gives the body as it was before its Content-Encoding.
-func unpacked(q *http.Request) (io.Reader, *fault) {
-	switch how := strings.ToLower(strings.TrimSpace(q.Header.Get("Content-Encoding"))); how {
+// encodingOf gives how a body is compressed: gzip, zstd, or "" for not at all.
+func encodingOf(q *http.Request) (string, *fault) {
+	switch how := strings.ToLower(strings.Join(q.Header.Values("Content-Encoding"), ", ")); how {
 	case "", "identity":
-		return q.Body, nil
+		return "", nil
 	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(q.Body)
-		if err != nil {
-			return nil, readFault(err)
-		}
-		return z, nil
+		return "gzip", nil
 	case "zstd":
-		z, err := features.NewZstd(q.Body, zstdWindow)
-		if err != nil {
-			return nil, readFault(err)
-		}
-		return z, nil
+		return how, nil
 	default:
-		return nil, &fault{status: http.StatusUnsupportedMediaType, text: "Content-Encoding " + how + ": want gzip or zstd"}
+		return "", &fault{status: http.StatusUnsupportedMediaType, text: "Content-Encoding " + how + ": want gzip or zstd"}
 	}
 }
 
-// zstdWindow is the most memory that a zstd body may ask for.
+// zstdWindow is the most memory that a zstd body may ask for: what RFC 9659
+// has those who send it keep to.
 const zstdWindow = 8 << 20
+
+// unpack decompresses b.in. A few bodies are decompressed at a time, since each
+// may ask for as much as zstdWindow.
+func (s *Server) unpack(b *buffer, how string) (took int64, f *fault) {
+	s.unpacking <- struct{}{}
+	defer func() { <-s.unpacking }()
+	b.packed, b.in = b.in, b.packed
+	var in io.ReadCloser
+	var err error
+	if how == "gzip" {
+		in, err = gzip.NewReader(bytes.NewReader(b.packed))
+	} else {
+		in, err = features.NewZstd(bytes.NewReader(b.packed), zstdWindow)
+	}
+	if err == nil {
+		defer in.Close() // after the last byte it has nothing to say
+		took, f = s.read(packed{in, &err}, b, -1)
+	}
+	if err != nil {
+		return took, badRequest("body: %s: %v", how, err)
+	}
+	return took, f
+}
+
+// packed keeps what a decompressor found wrong.
+type packed struct {
+	io.Reader
+	err *error
+}
+
+func (p packed) Read(to []byte) (int, error) {
+	n, err := p.Reader.Read(to)
+	if err != nil && err != io.EOF { //nolint:errorlint // a Reader gives io.EOF itself
+		*p.err = err
+	}
+	return n, err
+}
 
 // readFault says why a body could not be read.
 func readFault(err error) *fault {
@@ -139,5 +177,5 @@ func readFault(err error) *fault {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &fault{status: http.StatusBadRequest, text: "the body ends too early", close: true}
 	}
-	return &fault{status: http.StatusBadRequest, text: "body: " + err.Error()}
+	return &fault{status: http.StatusBadRequest, text: "body: " + err.Error(), close: true}
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"ctr/features"
 	"ctr/models/metrics"
@@ -30,8 +31,9 @@ type Challenge struct {
 	Log io.Writer
 }
 
-// Comparison is how a challenger stands beside the champion. Figures of labels
-// are over the rows that have one, of both models where it is in the shadow.
+// Comparison is how a challenger stands beside the champion, since either was
+// last replaced. Figures of labels are over the rows that have one, of both
+// models where it is in the shadow.
 type Comparison struct {
 	Champion   string  `json:"champion"`   // NAME@VERSION
 	Challenger string  `json:"challenger"` // NAME@VERSION
@@ -43,6 +45,12 @@ type Comparison struct {
 	Differ         int64   `json:"differ"`
 	MeanDifference float64 `json:"mean_difference"`
 	MostDifference float64 `json:"most_difference"`
+	// Failed is the number of requests that the challenger could not answer (its
+	// model reads columns that their rows had not, say) and the champion did.
+	Failed int64 `json:"failed"`
+	// Unlogged is the number of rows that are not in Log, since it was slower
+	// than they came or could not be written.
+	Unlogged int64 `json:"unlogged"`
 	// By says how each has done on the rows that it scored.
 	By map[string]Judged `json:"by"`
 }
@@ -60,18 +68,39 @@ type Judged struct {
 // challenge is a Challenge at work.
 type challenge struct {
 	Challenge
-	seed maphash.Seed
-	log  chan []byte   // never closed: requests may be under way to the end
-	quit chan struct{} // closed by close
-	done chan struct{}
+	registry *Registry
+	note     func(string)
+	seed     maphash.Seed
+	log      chan shadowRows // never closed: requests may be under way to the end
+	queued   atomic.Int64    // bytes in log
+	unlogged atomic.Int64
+	quit     chan struct{} // closed by close
+	done     chan struct{}
+	closing  sync.Once
 
-	mu                   sync.Mutex
-	rows, differ         int64
-	sum, most            float64
-	champion, challenger metrics.Running
+	mu  sync.Mutex
+	now figures
 }
 
-func newChallenge(c Challenge, r *Registry) (*challenge, error) {
+// figures are what has been counted of two models.
+type figures struct {
+	champion, challenger *Model
+
+	rows, differ, failed int64
+	sum, most            float64
+	of                   [2]metrics.Running // of the champion and the challenger
+}
+
+// shadowRows are rows for Log, as JSON lines.
+type shadowRows struct {
+	lines []byte
+	rows  int64
+}
+
+// mostQueued is the most bytes that wait to be written to Log.
+const mostQueued = 16 << 20
+
+func newChallenge(c Challenge, r *Registry, note func(string)) (*challenge, error) {
 	switch {
 	case r.Find(c.Name, "") == nil:
 		return nil, fmt.Errorf("challenger %s: no such model", c.Name)
@@ -80,29 +109,36 @@ func newChallenge(c Challenge, r *Registry) (*challenge, error) {
 	case !(c.Share >= 0 && c.Share <= 1):
 		return nil, fmt.Errorf("challenger's share %v: want 0..1", c.Share)
 	}
-	g := &challenge{Challenge: c, seed: maphash.MakeSeed()}
+	g := &challenge{Challenge: c, registry: r, note: note, seed: maphash.MakeSeed()}
 	if c.Log != nil {
-		g.log, g.quit, g.done = make(chan []byte, 64), make(chan struct{}), make(chan struct{})
+		g.log, g.quit, g.done = make(chan shadowRows, 1024), make(chan struct{}), make(chan struct{})
 		go g.writeLog()
 	}
 	return g, nil
 }
 
-// writeLog writes until close, and stops at the first error: the log is left
-// out rather than the answers.
+// writeLog writes until close. Rows that can't be written are counted, and the
+// first error is told: the log is left out rather than the answers.
 func (g *challenge) writeLog() {
 	defer close(g.done)
+	var failed error
+	write := func(r shadowRows) {
+		g.queued.Add(-int64(len(r.lines)))
+		if _, err := g.Log.Write(r.lines); err != nil {
+			g.unlogged.Add(r.rows)
+			if failed == nil {
+				g.note(fmt.Sprintf("the log of challenger %s: %v", g.Name, err))
+			}
+			failed = err
+		}
+	}
 	for {
 		select {
-		case lines := <-g.log:
-			if _, err := g.Log.Write(lines); err != nil {
-				return
-			}
+		case r := <-g.log:
+			write(r)
 		case <-g.quit:
 			for len(g.log) > 0 {
-				if _, err := g.Log.Write(<-g.log); err != nil {
-					return
-				}
+				write(<-g.log)
 			}
 			return
 		}
@@ -110,10 +146,12 @@ func (g *challenge) writeLog() {
 }
 
 func (g *challenge) close() {
-	if g.log != nil {
-		close(g.quit)
-		<-g.done
-	}
+	g.closing.Do(func() {
+		if g.log != nil {
+			close(g.quit)
+			<-g.done
+		}
+	})
 }
 
 // answers reports whether the challenger is to answer a request whose first row
@@ -128,11 +166,31 @@ func (g *challenge) answers(id []byte) bool {
 	return float64(maphash.Bytes(g.seed, id)>>11)/(1<<53) < g.Share
 }
 
-// judge counts rows that one of the models has answered.
-func (g *challenge) judge(of *metrics.Running, r *pipeline.Request, threshold float64) {
+// current gives the figures of the models as they are served now, which begin
+// anew where either was replaced. g.mu is held.
+func (g *challenge) current() *figures {
+	first, second := g.registry.Default(), g.registry.Find(g.Name, "")
+	if g.now.champion != first || g.now.challenger != second {
+		g.now = figures{champion: first, challenger: second}
+	}
+	return &g.now
+}
+
+// judge counts rows that one of the models has scored; not those of a model
+// that was replaced meanwhile.
+func (g *challenge) judge(m *Model, r *pipeline.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	of.Threshold = threshold
+	f := g.current()
+	of := &f.of[0]
+	switch m {
+	case f.champion:
+	case f.challenger:
+		of = &f.of[1]
+	default:
+		return
+	}
+	of.Threshold = m.Threshold()
 	for i, p := range r.P {
 		if y := r.Y[i]; y >= 0 {
 			of.AddLabelled(uint8(y), p)
@@ -142,31 +200,46 @@ func (g *challenge) judge(of *metrics.Running, r *pipeline.Request, threshold fl
 	}
 }
 
-// compare counts rows that both have scored.
-func (g *challenge) compare(a, b *pipeline.Request) {
-	var lines []byte
+// failed counts a request that m, the challenger, could not answer.
+func (g *challenge) failed(m *Model) {
 	g.mu.Lock()
-	for i, p := range a.P {
-		q := b.P[i]
-		g.rows++
-		d := math.Abs(p - q)
-		g.sum += d
-		g.most = max(g.most, d)
-		if a.Prediction(i) != b.Prediction(i) {
-			g.differ++
-		}
-		if g.log != nil {
-			lines = appendShadow(lines, a.IDs[i], a.Y[i], p, q)
+	defer g.mu.Unlock()
+	if f := g.current(); f.challenger == m {
+		f.failed++
+	}
+}
+
+// compare counts rows that both have scored, a by the model m and b by other.
+func (g *challenge) compare(m *Model, a *pipeline.Request, other *Model, b *pipeline.Request) {
+	g.mu.Lock()
+	if f := g.current(); f.champion == m && f.challenger == other {
+		for i, p := range a.P {
+			d := math.Abs(p - b.P[i])
+			f.rows++
+			f.sum += d
+			f.most = max(f.most, d)
+			if a.Prediction(i) != b.Prediction(i) {
+				f.differ++
+			}
 		}
 	}
 	g.mu.Unlock()
 	if g.log == nil {
 		return
 	}
-	select {
-	case g.log <- lines:
-	default: // the disk is slower than the rows
+	r := shadowRows{rows: int64(len(a.P))}
+	for i, p := range a.P {
+		r.lines = appendShadow(r.lines, a.IDs[i], a.Y[i], p, b.P[i])
 	}
+	if g.queued.Add(int64(len(r.lines))) <= mostQueued {
+		select {
+		case g.log <- r:
+			return
+		default: // the disk is slower than the rows
+		}
+	}
+	g.queued.Add(-int64(len(r.lines)))
+	g.unlogged.Add(r.rows)
 }
 
 func appendShadow(dst, id []byte, y int8, p, q float64) []byte {
@@ -188,17 +261,17 @@ func appendShadow(dst, id []byte, y int8, p, q float64) []byte {
 }
 
 // comparison gives how the two stand.
-func (g *challenge) comparison(r *Registry) *Comparison {
+func (g *challenge) comparison() *Comparison {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	first, second := r.Default(), r.Find(g.Name, "")
+	f := g.current()
 	c := &Comparison{
-		Champion: first.ID(), Challenger: second.ID(), Shadow: g.Shadow, Share: g.Share,
-		Rows: g.rows, Differ: g.differ, MostDifference: g.most,
-		By: map[string]Judged{"champion": judged(&g.champion), "challenger": judged(&g.challenger)},
+		Champion: f.champion.ID(), Challenger: f.challenger.ID(), Shadow: g.Shadow, Share: g.Share,
+		Rows: f.rows, Differ: f.differ, MostDifference: f.most, Failed: f.failed, Unlogged: g.unlogged.Load(),
+		By: map[string]Judged{"champion": judged(&f.of[0]), "challenger": judged(&f.of[1])},
 	}
-	if g.rows > 0 {
-		c.MeanDifference = g.sum / float64(g.rows)
+	if f.rows > 0 {
+		c.MeanDifference = f.sum / float64(f.rows)
 	}
 	return c
 }

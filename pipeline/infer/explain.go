@@ -41,6 +41,16 @@ func explain(m *Model) (*explanation, *fault) {
 	return x, nil
 }
 
+// size gives about how many bytes the explanation of a row takes.
+func (x *explanation) size() int64 {
+	const number = 24 // characters of a float64 at most
+	n := len(x.head) + number
+	for _, name := range x.names {
+		n += len(name) + number
+	}
+	return int64(n)
+}
+
 // append adds the explanation of row i.
 func (x *explanation) append(dst []byte, r *pipeline.Request, i int) ([]byte, error) {
 	ex, err := r.Example(i)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"ctr/features"
 	"ctr/pipeline"
@@ -76,4 +77,6 @@ func (f *fault) write(w http.ResponseWriter) {
 	_, _ = w.Write(body) // an error means that who asked has gone
 }
 
-func quoted(s string) []byte { return features.AppendJSONString(nil, s) }
+// quoted gives s as a JSON string. What is not UTF-8 becomes U+FFFD, as no lone
+// surrogate is for people to read.
+func quoted(s string) []byte { return features.AppendJSONString(nil, strings.ToValidUTF8(s, "\ufffd")) }

@@ -2,12 +2,19 @@ package infer
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
+
+	"ctr/features"
 )
 
-// scanner reads JSON (RFC 8259) strictly, in one go. Its first fault stays: after
-// it all methods give nothing.
+// scanner reads JSON (RFC 8259) strictly, in one go and without a tree: an
+// object or array is gone through by
+//
+//	for ok := s.open('{', '}'); ok; ok = s.more('}') { key := s.key(); … }
+//
+// Its first fault stays: after it every method fails at once. What it takes and
+// refuses is what encoding/json does (FuzzScanner), but that values may lie in
+// each other mostDepth deep only.
 type scanner struct {
 	src   []byte
 	at    int
@@ -26,203 +33,232 @@ func (s *scanner) fail(format string, a ...any) {
 
 // next gives the next byte that is no white space, 0 at the end.
 func (s *scanner) next() byte {
-	if s.at = skipSpace(s.src, s.at); s.at < len(s.src) {
-		return s.src[s.at]
+	for s.at < len(s.src) {
+		c := s.src[s.at]
+		if c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return c
+		}
+		s.at++
 	}
 	return 0
 }
 
-// take goes past c if it comes next.
-func (s *scanner) take(c byte) bool {
-	if s.next() != c {
-		return false
-	}
-	s.at++
-	return true
-}
-
-func (s *scanner) want(c byte) {
-	if s.fault == nil && !s.take(c) {
-		s.fail("want %q", c)
-	}
-}
-
 // end wants nothing more.
 func (s *scanner) end() {
-	if s.fault == nil && s.next() != 0 {
+	if s.next(); s.fault == nil && s.at < len(s.src) {
 		s.fail("text after the end")
 	}
 }
 
-// object calls member for each key of an object, which goes past its value. The
-// key is valid until then.
-func (s *scanner) object(member func(key []byte)) {
-	s.want('{')
-	if s.fault != nil || s.take('}') {
-		return
+// open goes past begin and reports whether something comes before end; where
+// nothing does, it goes past that too.
+func (s *scanner) open(begin, end byte) bool {
+	if s.next() != begin {
+		s.fail("want %q", begin)
+		return false
 	}
-	for s.fault == nil {
-		key := s.str()
-		s.want(':')
-		if s.fault != nil {
-			return
-		}
-		member(key)
-		if !s.take(',') {
-			s.want('}')
-			return
-		}
+	s.at++
+	if s.next() == end {
+		s.at++
+		return false
 	}
+	return true
 }
 
-// array calls element for each element of an array, which goes past it.
-func (s *scanner) array(element func()) {
-	s.want('[')
-	if s.fault != nil || s.take(']') {
-		return
+// more goes past a comma and gives true, or past end and gives false.
+func (s *scanner) more(end byte) bool {
+	switch s.next() {
+	case ',':
+		s.at++
+		return true
+	case end:
+		s.at++
+	default:
+		s.fail("want a comma or %q", end)
 	}
-	for s.fault == nil {
-		element()
-		if s.fault == nil && !s.take(',') {
-			s.want(']')
-			return
-		}
-	}
+	return false
 }
 
-// str gives the text of a string: a piece of src where it has no escapes.
+// key goes past a key and its colon.
+func (s *scanner) key() []byte {
+	k := s.str()
+	if s.next() != ':' {
+		s.fail("want a colon")
+		return nil
+	}
+	s.at++
+	return k
+}
+
+// str gives the text of a string: a piece of src where it has no escapes. It is
+// nil after a fault alone.
 func (s *scanner) str() []byte {
+	begin, end, plain := s.quoted()
 	if s.fault != nil {
 		return nil
 	}
-	raw, plain := s.rawString()
-	if s.fault != nil || plain {
-		return raw
+	if plain {
+		return s.src[begin:end:end]
 	}
-	return s.unescape(raw)
+	text, bad, msg := features.AppendJSONText([]byte{}, s.src[begin:end])
+	if msg != "" {
+		s.at = begin + bad
+		s.fail("%s", msg)
+		return nil
+	}
+	return text
 }
 
-// rawString goes past a string and gives what is between its quotes; plain says
-// that there are no escapes.
-func (s *scanner) rawString() (raw []byte, plain bool) {
+// quoted goes past a string and says where in src it lies, without its quotes;
+// plain says that there are no escapes. What stands behind a backslash is for
+// AppendJSONText to judge.
+func (s *scanner) quoted() (begin, end int, plain bool) {
 	if s.next() != '"' {
 		s.fail("want a string")
-		return nil, false
+		return 0, 0, false
 	}
-	begin := s.at + 1
-	plain = true
-	for at := begin; at < len(s.src); at++ {
-		switch c := s.src[at]; {
-		case c == '"':
+	src := s.src
+	begin, plain = s.at+1, true
+	for at := begin; at < len(src); at++ {
+		c := src[at]
+		if c > '\\' || c != '"' && c != '\\' && c >= ' ' {
+			continue
+		}
+		switch c {
+		case '"':
 			s.at = at + 1
-			return s.src[begin:at], plain
-		case c == '\\':
+			return begin, at, plain
+		case '\\':
 			plain = false
 			at++
-		case c < ' ':
+		default:
 			s.at = at
 			s.fail("a control character in a string: want it escaped")
-			return nil, false
+			return 0, 0, false
 		}
 	}
 	s.fail("a string without an end")
-	return nil, false
+	return 0, 0, false
 }
 
-// unescape is the slow way, for the few strings that have escapes.
-func (s *scanner) unescape(raw []byte) []byte {
-	var text string
-	quoted := append(append([]byte{'"'}, raw...), '"')
-	if err := json.Unmarshal(quoted, &text); err != nil {
-		s.fail("string: %v", err)
-		return nil
-	}
-	return []byte(text)
-}
-
-// number goes past a number and gives its literal.
-func (s *scanner) number() []byte {
-	s.next()
-	begin, at := s.at, s.at
+// number goes past a number; whole says that it has neither a fraction nor an
+// exponent.
+func (s *scanner) number() (whole bool) {
+	src, at := s.src, s.at
 	digits := func() bool {
 		from := at
-		for at < len(s.src) && s.src[at] >= '0' && s.src[at] <= '9' {
+		for at < len(src) && src[at]-'0' <= 9 {
 			at++
 		}
 		return at > from
 	}
-	is := func(set string) bool { return at < len(s.src) && bytes.IndexByte([]byte(set), s.src[at]) >= 0 }
-	if is("-") {
+	if at < len(src) && src[at] == '-' {
 		at++
 	}
-	zero := is("0")
-	from := at
-	ok := digits() && !(zero && at > from+1)
-	if ok && is(".") {
+	ok := true
+	if at < len(src) && src[at] == '0' {
 		at++
+	} else {
 		ok = digits()
 	}
-	if ok && is("eE") {
-		if at++; is("+-") {
+	whole = true
+	if ok && at < len(src) && src[at] == '.' {
+		at++
+		ok, whole = digits(), false
+	}
+	if ok && at < len(src) && src[at]|0x20 == 'e' {
+		if at++; at < len(src) && (src[at] == '+' || src[at] == '-') {
 			at++
 		}
-		ok = digits()
+		ok, whole = digits(), false
 	}
 	if !ok {
-		s.fail("want a number")
-		return nil
+		s.at = at
+		s.fail("want a digit")
+		return false
 	}
 	s.at = at
-	return s.src[begin:at]
+	return whole
+}
+
+// count reads a whole number from 0 to most.
+func (s *scanner) count(most int64) int64 {
+	if s.next(); s.at == len(s.src) || s.src[s.at]-'0' > 9 {
+		s.fail("want a whole number")
+		return 0
+	}
+	begin := s.at
+	if whole := s.number(); !whole {
+		s.fail("want a whole number")
+		return 0
+	}
+	n := int64(0)
+	for _, c := range s.src[begin:s.at] {
+		if n = n*10 + int64(c-'0'); n > most {
+			s.fail("want %d at most", most)
+			return 0
+		}
+	}
+	return n
+}
+
+// truth reads true or false.
+func (s *scanner) truth() bool {
+	switch s.next() {
+	case 't':
+		s.word("true")
+		return true
+	case 'f':
+		s.word("false")
+	default:
+		s.fail("want true or false")
+	}
+	return false
+}
+
+// null goes past a null if one comes next.
+func (s *scanner) null() bool {
+	if s.next() != 'n' {
+		return false
+	}
+	s.word("null")
+	return s.fault == nil
 }
 
 // word goes past w.
-func (s *scanner) word(w string) []byte {
+func (s *scanner) word(w string) {
 	if !bytes.HasPrefix(s.src[s.at:], []byte(w)) {
 		s.fail("want a value")
-		return nil
+		return
 	}
 	s.at += len(w)
-	return s.src[s.at-len(w) : s.at]
 }
 
-// skip goes past any value and gives its text.
-func (s *scanner) skip(depth int) []byte {
-	c := s.next()
-	begin := s.at
-	switch {
-	case s.fault != nil:
-		return nil
-	case depth >= mostDepth:
-		s.fail("too deep: want %d levels at most", mostDepth)
-	case c == '{':
-		s.object(func([]byte) { s.skip(depth + 1) })
-	case c == '[':
-		s.array(func() { s.skip(depth + 1) })
-	default:
-		s.scalar()
-	}
-	if s.fault != nil {
-		return nil
-	}
-	return s.src[begin:s.at]
-}
-
-// scalar goes past a value that is no object and no array, and gives the text
-// that a row has for it: a string's, unescaped, and else the literal. null is
-// nil.
-func (s *scanner) scalar() []byte {
+// skip goes past any value.
+func (s *scanner) skip(depth int) {
 	switch c := s.next(); {
+	case s.fault != nil:
+	case c == '{' || c == '[':
+		if depth == mostDepth {
+			s.fail("too deep: want %d levels at most", mostDepth)
+			return
+		}
+		end := c + 2 // ']' and '}' both are
+		for ok := s.open(c, end); ok; ok = s.more(end) {
+			if c == '{' {
+				s.key()
+			}
+			s.skip(depth + 1)
+		}
 	case c == '"':
-		return s.str()
-	case c == 't':
-		return s.word("true")
-	case c == 'f':
-		return s.word("false")
+		s.str()
+	case c == 't' || c == 'f':
+		s.truth()
 	case c == 'n':
-		s.word("null")
-		return nil
+		s.null()
+	case c == '-' || c-'0' <= 9:
+		s.number()
 	default:
-		return s.number()
+		s.fail("want a value")
 	}
 }

@@ -4,6 +4,7 @@
 package infer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ctr/features"
 	"ctr/models"
 	"ctr/pipeline"
 )
@@ -51,10 +53,12 @@ func ParseModelFile(s string) (ModelFile, error) {
 	if f.Name == "" {
 		f.Name = strings.TrimSuffix(filepath.Base(f.Path), filepath.Ext(f.Path))
 	}
-	for what, v := range map[string]string{"name": f.Name, "version": f.Version} {
-		if strings.ContainsFunc(v, oddInName) {
-			return f, fmt.Errorf("model %q: %s %q: want letters, digits, '.', '_' and '-'", s, what, v)
-		}
+	if v := f.Name; v == "" || v == "." || v == ".." || strings.ContainsFunc(v, oddInName) {
+		return f, features.WithHint(fmt.Errorf("model %q: name %q: want letters, digits, '.', '_' and '-'", s, v),
+			"NAME=FILE gives it another name")
+	}
+	if v := f.Version; v == "." || v == ".." || strings.ContainsFunc(v, oddInName) {
+		return f, fmt.Errorf("model %q: version %q: want letters, digits, '.', '_' and '-'", s, v)
 	}
 	return f, nil
 }
@@ -103,10 +107,16 @@ type RegistryOptions struct {
 // watched is a file and what it was when it was last looked at.
 type watched struct {
 	ModelFile
-	size    int64
-	modTime time.Time
+	seen    os.FileInfo           // nil = never
+	at      time.Time             // of that look
+	gone    int                   // looks since then that found no file
 	refused atomic.Pointer[error] // why the file as it was last seen is not served
 }
+
+// settled is how old a file that was refused must be to be held for whole: a
+// program that writes it in place may change it without changing its size or,
+// where the file system's clock is coarse, its time.
+const settled = 2 * time.Second
 
 // table is the models at one time. It does not change.
 type table struct {
@@ -151,7 +161,13 @@ func (t *table) index() {
 
 // load reads and checks a model.
 func (r *Registry) load(w *watched) (*Model, error) {
-	a, err := models.Open(w.Path)
+	// Read once, so that Hash is of what was decoded, whatever becomes of the file.
+	b, err := os.ReadFile(w.Path)
+	if err != nil {
+		_, err = models.Open(w.Path) // says it better
+		return nil, cmp.Or(err, errGone)
+	}
+	a, err := models.Decode(b, w.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -173,18 +189,22 @@ func (r *Registry) load(w *watched) (*Model, error) {
 	return m, nil
 }
 
+// errGone is of a file that came and went while it was opened.
+var errGone = errors.New("the file is being replaced")
+
 // look reports whether the file is another than at the last look. One that is
-// gone is as it was: whoever replaces it may be about to.
+// gone is as it was: whoever replaces it may be about to. A link is followed
+// each time, so that replacing any link on the way is noticed as well.
 func (w *watched) look() (changed bool) {
 	info, err := os.Stat(w.Path)
 	if err != nil {
+		w.gone++
 		return false
 	}
-	if info.Size() == w.size && info.ModTime().Equal(w.modTime) {
-		return false
-	}
-	w.size, w.modTime = info.Size(), info.ModTime()
-	return true
+	fresh := w.refused.Load() != nil && *w.refused.Load() != nil && w.at.Sub(info.ModTime()) < settled
+	changed = w.seen == nil || fresh || !os.SameFile(info, w.seen) || info.Size() != w.seen.Size() || !info.ModTime().Equal(w.seen.ModTime())
+	w.seen, w.at, w.gone = info, time.Now(), 0
+	return changed
 }
 
 // Models gives all models, in the order of the files.
@@ -222,14 +242,20 @@ func (r *Registry) Reload(all bool) (replaced int, err error) {
 	t := &table{models: slices.Clone(old.models)}
 	var errs []error
 	for i, w := range r.files {
-		if changed := w.look(); !changed && !all {
+		changed := w.look()
+		if w.gone == 2 {
+			r.note(fmt.Sprintf("model %s: %s is gone, version %s goes on", w.Name, w.Path, old.models[i].Version))
+		}
+		if !changed && !all {
 			continue
 		}
 		m, err := r.load(w)
-		w.refused.Store(&err)
+		before := w.refused.Swap(&err)
 		if err != nil {
 			errs = append(errs, err)
-			r.note(fmt.Sprintf("model %s: the new file is refused, version %s goes on: %v", w.Name, old.models[i].Version, err))
+			if before == nil || *before == nil || (*before).Error() != err.Error() || all {
+				r.note(fmt.Sprintf("model %s: the new file is refused, version %s goes on: %v", w.Name, old.models[i].Version, err))
+			}
 			continue
 		}
 		if m.Hash == old.models[i].Hash {

@@ -2,9 +2,11 @@ package infer
 
 import (
 	"bytes"
+	"errors"
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"ctr/features"
 	"ctr/pipeline"
@@ -41,9 +43,14 @@ func formOf(q *http.Request, body []byte) (form, *fault) {
 	if kind == "application/json" { // the usual case, without the work of parsing
 		return jsonForm(body), nil
 	}
-	media, _, err := mime.ParseMediaType(kind)
+	media, params, err := mime.ParseMediaType(kind)
 	if err != nil && kind != "" {
 		return 0, &fault{status: http.StatusUnsupportedMediaType, text: "Content-Type " + kind + ": " + err.Error()}
+	}
+	switch charset := strings.ToLower(params["charset"]); charset {
+	case "", "utf-8", "utf8", "us-ascii":
+	default:
+		return 0, &fault{status: http.StatusUnsupportedMediaType, text: "Content-Type " + kind + ": charset " + charset + ": want utf-8"}
 	}
 	switch media {
 	case "application/json", "text/json":
@@ -88,11 +95,14 @@ func skipSpace(s []byte, at int) int {
 func (s *Server) fill(r *pipeline.Request, f form, body []byte) *fault {
 	switch f {
 	case formCSV, formTSV:
-		if err := r.CSV(body, s.o.MaxRow); err != nil {
-			return badRequest("%v", err)
+		if skipSpace(body, 0) == len(body) {
+			return badRequest("no rows")
 		}
-		if r.Rows.Len() > s.o.MaxRows {
+		switch err := r.CSV(body, s.o.MaxRow, s.o.MaxRows); {
+		case errors.Is(err, pipeline.ErrManyRows):
 			return s.tooMany()
+		case err != nil:
+			return badRequest("%v", err)
 		}
 	case formLines:
 		return s.fillLines(r, body)

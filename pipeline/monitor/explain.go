@@ -58,9 +58,6 @@ func (m *Monitor) prediction(now time.Time, st *served, r *rows, i int, row *fea
 	}
 	value, scale := st.explains.Baseline()
 	parts := st.explains.Contributions(ex, nil)
-	if math.IsNaN(value) || slices.ContainsFunc(parts, math.IsNaN) {
-		return p // a model that can't say it after all
-	}
 	p.Baseline, p.Scale = value, string(scale)
 	order := make([]int, len(parts))
 	for f := range order {

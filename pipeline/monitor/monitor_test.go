@@ -113,7 +113,7 @@ func ask(t testing.TB, m *Monitor, model *infer.Model, rows ...[]byte) {
 	r := model.Get()
 	defer model.Put(r)
 	text := append(bytes.Clone(fixtureOf(t).header), bytes.Join(rows, nil)...)
-	if err := r.CSV(text, 0); err != nil {
+	if err := r.CSV(text, 0, testRows); err != nil {
 		t.Error(err)
 		return
 	}
@@ -177,7 +177,7 @@ func TestFiguresAreTheRows(t *testing.T) {
 	lines := f.lines[testRows-6000:]
 	r := model.Get()
 	text := append(bytes.Clone(f.header), bytes.Join(lines, nil)...)
-	if err := errors.Join(r.CSV(text, 0), r.Score()); err != nil {
+	if err := errors.Join(r.CSV(text, 0, testRows), r.Score()); err != nil {
 		t.Fatal(err)
 	}
 	m.Scored(model, r, time.Millisecond)

@@ -15,7 +15,7 @@ type served struct {
 	Served
 	began    time.Time
 	fields   *fields
-	explains models.Explainer // nil where the model is none
+	explains models.Explainer // nil where the model can't say why
 
 	running metrics.Running
 	clicks  int64 // predictions of 1
@@ -38,7 +38,9 @@ func newServed(s Served, now time.Time) *served {
 	for i := range st.scores {
 		st.scores[i].From, st.scores[i].To = float64(i)/scoreBins, float64(i+1)/scoreBins
 	}
-	st.explains, _ = s.Artifact.Model.(models.Explainer)
+	if e, ok := s.Artifact.Model.(models.Explainer); ok && e.Explains() == nil {
+		st.explains = e
+	}
 	return st
 }
 
