@@ -74,6 +74,11 @@ e2e: build ## Replay and score through a real Apache Kafka, beside kcat and its 
 	scripts/e2e/secure.sh "$(CURDIR)/ctr"
 	scripts/e2e/wire.sh "$(CURDIR)/ctr"
 	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
+	scripts/e2e/page.sh "$(CURDIR)/ctr"
+
+.PHONY: page
+page: build ## Look at the live page in headless Chromium and at ctr watch (needs Node.js; PICTURE=docs/page.png draws it)
+	scripts/e2e/page.sh "$(CURDIR)/ctr"
 
 .PHONY: deploycheck
 deploycheck: build ## Check Dockerfile, compose.yaml and Kubernetes manifests; build and run the image

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -16,8 +15,9 @@ const (
 	screenEnter = "\x1b[?1049h\x1b[?25l\x1b[?7l" // the alternative screen, no cursor, no wrapping
 	screenLeave = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 	screenHome  = "\x1b[H"
-	lineEnd     = "\x1b[0m\x1b[K" // the rest of the line is cleared
-	screenEnd   = "\x1b[J"        // and what is below the last
+	lineStart   = "\x1b[K" // the old line goes, before: after a full line its last character would go too
+	lineEnd     = "\x1b[0m"
+	screenEnd   = "\r\n\x1b[J" // what is below the last line goes
 )
 
 // styles are how the lines are set off.
@@ -96,19 +96,20 @@ func (w *screen) draw(live *monitor.Live, lost string, width, height int) error 
 	v := view{width: width, height: height, model: w.model}
 	var b strings.Builder
 	b.WriteString(screenHome)
-	for i, l := range v.lines(live, lost) {
-		if i == height {
-			break
-		}
+	lines := v.lines(live, lost)
+	for i, l := range lines {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
+		b.WriteString(lineStart)
 		if w.color {
 			b.WriteString(styles[l.style])
 		}
-		fmt.Fprint(&b, cut(l.text, width), lineEnd)
+		b.WriteString(l.text + lineEnd)
 	}
-	b.WriteString(screenEnd)
+	if len(lines) < height {
+		b.WriteString(screenEnd)
+	}
 	_, err := io.WriteString(w.out, b.String())
 	return err
 }

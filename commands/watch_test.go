@@ -177,6 +177,9 @@ func TestWatchScreen(t *testing.T) {
 			t.Fatal("the new size is not followed")
 		}
 	}
+	if text := out.String(); strings.Contains(text, lineEnd+lineStart) || strings.Contains(text, lineEnd+"\x1b[J") {
+		t.Error("a full line loses its last character: the cursor is still on it when the rest is cleared")
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -46,6 +46,8 @@ func percent(x *float64) string {
 	switch {
 	case x == nil:
 		return "–"
+	case *x == 0:
+		return "0 %"
 	case *x > 0 && *x < 0.00005:
 		return "<0.01 %"
 	case *x < 0.1:

@@ -6,10 +6,12 @@
 # none and the user may. What drives Chromium is pinned in page/package-lock.json
 # and kept in ~/.cache/ctr-page.
 #   page.sh [CTR]     CTR is the binary; built from the tree if left out
-# PICTURE=FILE writes the README's screenshot, after two minutes of rows.
+# PICTURE=FILE writes the README's screenshot instead, after two minutes of rows
+# (with pngquant).
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
+PICTURE=${PICTURE:+$(cd "$(dirname "$PICTURE")" && pwd)/$(basename "$PICTURE")}
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 say() { printf '%s %s\n' "$(date +%T)" "$*" >&2; }
@@ -27,13 +29,17 @@ find_chromium() {
   done
   return 1
 }
-if ! CHROMIUM=$(find_chromium); then
-  say "installing Chromium (first time only)"
+missing=()
+find_chromium >"$WORK/chromium" || missing+=(chromium fonts-inter)
+[ -z "$PICTURE" ] || command -v pngquant >/dev/null || missing+=(pngquant)
+if [ ${#missing[@]} -gt 0 ]; then
+  say "installing ${missing[*]} (first time only)"
   apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-inter >"$WORK/apt.log" 2>&1 ||
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$WORK/apt.log" 2>&1 ||
     { cat "$WORK/apt.log" >&2; exit 1; }
-  CHROMIUM=$(find_chromium)
+  find_chromium >"$WORK/chromium"
 fi
+CHROMIUM=$(cat "$WORK/chromium")
 
 key=$({ cat "$HERE/page/package-lock.json"; node --version; } | sha256sum | cut -c1-12)
 modules=${XDG_CACHE_HOME:-$HOME/.cache}/ctr-page/$key
@@ -50,10 +56,12 @@ ln -s "$modules/node_modules" "$WORK/node_modules"
 
 export CTR CHROMIUM WORK
 cd "$WORK"
-if [ -n "${PICTURE:-}" ]; then
-  PICTURE=$(cd "$(dirname "$PICTURE")" && pwd)/$(basename "$PICTURE")
-  export PICTURE
-  exec node --test --test-reporter=spec picture.mjs
+if [ -n "$PICTURE" ]; then
+  node --test --test-reporter=spec picture.mjs
+  pngquant --force --quality 50-95 --output "$PICTURE" picture.png
+  size=$(stat -c %s "$PICTURE")
+  [ "$size" -lt 300000 ] || { say "$PICTURE: $size bytes, want fewer than 300,000"; exit 1; }
+  exit
 fi
 node --test --test-concurrency=1 --test-reporter=spec stream.test.mjs serve.test.mjs
 say "ctr watch on a terminal"

@@ -46,8 +46,8 @@ def until(fd, done, seen):
 
 def pictures(seen, after=0):
     """The whole pictures that were drawn, each a list of lines without codes."""
-    parts = bytes(seen)[after:].split(b"\x1b[H")[1:]
-    return [re.split(r"\r*\n", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", p.decode(errors="replace"))) for p in parts if p.endswith(b"\x1b[J")]
+    parts = bytes(seen)[after:].split(b"\x1b[H")[1:-1]  # the last may not be whole
+    return [re.split(r"\r*\n", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", p.decode(errors="replace"))) for p in parts]
 
 
 def main():
@@ -65,7 +65,7 @@ def main():
             assert p[0].startswith("ctr "), p
         mark = len(seen)
         resize(fd, 8, 40)
-        until(fd, lambda b: any(len(p) <= 8 and max(map(len, p)) <= 40 for p in pictures(b, mark)), seen)
+        until(fd, lambda b: any(len(p) <= 8 and p[1].endswith("…") and max(map(len, p)) <= 40 for p in pictures(b, mark)), seen)
         server.send_signal(signal.SIGINT)
         server.wait()
         mark = len(seen)

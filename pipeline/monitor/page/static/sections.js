@@ -102,11 +102,13 @@ export function quality(live, m) {
     : 'No rows have come yet.');
 }
 
-const latencyNames = { request: 'Request', score: 'Scoring', record: 'Produced to scored' };
+const latencyNames = { request: 'Request', score: 'Scoring', record: 'End to end' };
 
 export function latency(live) {
   const t = section('latency', 'Latency over the last minute', [{ unseen: 'Span' }, 'p50', 'p90', 'p99', 'p99.9', 'max', 'count']);
   const cell = (x) => ({ text: span(x), value: x });
+  const last = once($('h-latency'), (h) => { const p = make('p', { class: 'lead' }, 'From when a record was produced to its prediction is end to end.'); h.after(p); return p; });
+  show(last, live.latency.some((l) => l.name === 'record'));
   t.fill(live.latency.map((l) => [latencyNames[l.name] ?? l.name, cell(l.p50), cell(l.p90), cell(l.p99), cell(l.p999), cell(l.max), { text: int(l.count), value: l.count }]),
     'Nothing was measured yet.');
 }
