@@ -170,8 +170,8 @@ func asksWhy(q *http.Request) (bool, *fault) {
 	if len(asked) == 0 {
 		return false, nil
 	}
-	why, err := strconv.ParseBool(asked[0])
-	if err != nil || len(asked) > 1 {
+	why := asked[0] == "true"
+	if !why && asked[0] != "false" || len(asked) > 1 {
 		return false, badRequest("explain %q: want true or false, once", asked)
 	}
 	return why, nil

@@ -267,7 +267,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	f("/v1/score?explain=true", aRow, 1)
-	f("/v1/score?explain=1", "["+aRow+","+aRow+"]", 2)
+	f("/v1/score?explain=true", "["+aRow+","+aRow+"]", 2)
 	f("/v1/models/lr/score?explain=true", aRow+"\n"+aRow, 2)
 	bad := func(query, kind string, code int, want string) {
 		t.Helper()
@@ -275,7 +275,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: %d %s", query, a.code, a.body)
 		}
 	}
-	bad("explain=yes", jsonKind, 400, "want true or false")
+	bad("explain=1", jsonKind, 400, "want true or false")
 	bad("explain=", jsonKind, 400, "want true or false")
 	bad("explain=true&explain=false", jsonKind, 400, "once")
 	bad("explain=%zz", jsonKind, 400, "query")

@@ -34,6 +34,7 @@ type Server struct {
 	draining  atomic.Bool
 	challenge *challenge
 	tokens    map[[32]byte]bool
+	patterns  []string // of the pages
 	served    chan error
 }
 
@@ -136,6 +137,7 @@ type handler func(w http.ResponseWriter, q *http.Request) *fault
 // requests, and told to the Observer.
 func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
 	route := pattern[strings.IndexByte(pattern, ' ')+1:]
+	s.patterns = append(s.patterns, pattern)
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, q *http.Request) {
 		began := time.Now()
 		if s.draining.Load() { // so that the client's next request goes elsewhere

@@ -103,9 +103,7 @@ func TestCompressedBodies(t *testing.T) {
 	f("zstd", zstdFrame(7, strings.Repeat(zstdBlock(1, 128<<10, false, "x"), 1000)), 413, "body too large")
 	f("zstd", zstdFrame(20, zstdBlock(1, 1, true, "x")), 400, "zstd: window size exceeded")
 	f("gzip", strings.Repeat(gzipped(t, nil), 50_000), 413, "body too large") // as it came
-	if left := s.memory.left.Load(); left != s.o.MaxMemory {
-		t.Errorf("%d bytes of the budget are left, want %d", left, s.o.MaxMemory)
-	}
+	until(t, "the budget is whole", func() bool { return s.memory.left.Load() == s.o.MaxMemory })
 }
 
 // Methods and pages that there are not are refused as JSON; 405 says what would do.
@@ -266,7 +264,7 @@ func TestBusy(t *testing.T) {
 	if a := s.post("/v1/score", csvKind, big); a.code != 429 || a.Get("Retry-After") != "1" || !strings.Contains(a.body, "fill the memory") {
 		t.Errorf("%d %s", a.code, a.body)
 	}
-	if a := s.post("/v1/score?explain=1", linesKind, strings.Repeat(aRow+"\n", 700)); a.code != 429 {
+	if a := s.post("/v1/score?explain=true", linesKind, strings.Repeat(aRow+"\n", 700)); a.code != 429 {
 		t.Errorf("explanations of 700 rows: %d %.200s", a.code, a.body)
 	}
 	if a := s.post("/v1/score", jsonKind, aRow); a.code != 200 {
@@ -276,9 +274,7 @@ func TestBusy(t *testing.T) {
 	if a := s.post("/v1/score", csvKind, big); a.code != 200 {
 		t.Errorf("%d %s", a.code, a.body)
 	}
-	if left := s.memory.left.Load(); left != 1<<20 {
-		t.Errorf("%d bytes of the budget are left", left)
-	}
+	until(t, "the budget is whole", func() bool { return s.memory.left.Load() == 1<<20 })
 }
 
 func TestTokens(t *testing.T) {
@@ -368,7 +364,9 @@ func TestPanic(t *testing.T) {
 			t.Errorf("%d %s", a.code, a.body)
 		}
 	}
-	until(t, "the requests are told", func() bool { return seen.text() == "/bug 500, /v1/score 200, /bug 500, /v1/score 200, /bug 500, /v1/score 200" })
+	until(t, "the requests are told", func() bool {
+		return seen.text() == "/bug 500, /v1/score 200, /bug 500, /v1/score 200, /bug 500, /v1/score 200"
+	})
 	// A Request that a panic left half done is whole when it is used again.
 	m := s.o.Registry.Default()
 	r := m.Get()
