@@ -73,8 +73,19 @@ e2e: build ## Replay and score through a real Apache Kafka, beside kcat and its 
 	scripts/e2e/run.sh "$(CURDIR)/ctr"
 	scripts/e2e/secure.sh "$(CURDIR)/ctr"
 	scripts/e2e/wire.sh "$(CURDIR)/ctr"
+	scripts/serve/run.sh "$(CURDIR)/ctr"
 	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
 	scripts/e2e/page.sh "$(CURDIR)/ctr"
+	scripts/serve/clients.sh "$(CURDIR)/ctr"
+
+.PHONY: clients
+clients: build ## Score through ctr serve with Triton's, KServe's and MLServer's own clients (installs them, pinned)
+	scripts/serve/clients.sh "$(CURDIR)/ctr"
+
+.PHONY: proto
+proto: ## Compile oip.proto into the descriptor that tests read (needs python3; installs a pinned protoc)
+	@python=$$(scripts/lib/peers.sh scripts/serve/requirements/proto.txt); \
+	cd pipeline/infer/oip && "$$python" -m grpc_tools.protoc -I. --include_imports -ooip.pb oip.proto
 
 .PHONY: page
 page: build ## Look at the live page in headless Chromium and at ctr watch (needs Node.js; PICTURE=docs/page.png draws it)
@@ -105,6 +116,10 @@ soak: build ## An hour at 20,000 rows/s: does memory or lag grow? (SOAKMINUTES, 
 .PHONY: bench-stream
 bench-stream: build ## Measure the live half beside plain clients and Spark on an Apache Kafka (STREAM='--only latency,spark'); writes BENCHMARKS.md
 	scripts/bench/stream.sh $(STREAM)
+
+.PHONY: bench-serve
+bench-serve: build ## Measure ctr serve beside Python's servers, by wrk (SERVESECONDS, SERVEROUNDS); writes BENCHMARKS.md
+	scripts/bench/serve.sh "$(CURDIR)/ctr"
 
 .PHONY: crosscheck
 crosscheck: build ## Compare metrics, models, quality and exports with Python's, Spark's and JPMML's (needs python3, Java 17, Maven)
