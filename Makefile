@@ -73,6 +73,7 @@ e2e: build ## Replay and score through a real Apache Kafka, beside kcat and its 
 	scripts/e2e/run.sh "$(CURDIR)/ctr"
 	scripts/e2e/secure.sh "$(CURDIR)/ctr"
 	scripts/e2e/wire.sh "$(CURDIR)/ctr"
+	scripts/serve/run.sh "$(CURDIR)/ctr"
 	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
 	scripts/e2e/page.sh "$(CURDIR)/ctr"
 
@@ -105,6 +106,10 @@ soak: build ## An hour at 20,000 rows/s: does memory or lag grow? (SOAKMINUTES, 
 .PHONY: bench-stream
 bench-stream: build ## Measure the live half beside plain clients on an Apache Kafka; writes BENCHMARKS.md
 	scripts/bench/stream.sh
+
+.PHONY: bench-serve
+bench-serve: build ## Measure ctr serve beside Python's servers, by wrk (SERVESECONDS, SERVEROUNDS); writes BENCHMARKS.md
+	scripts/bench/serve.sh "$(CURDIR)/ctr"
 
 .PHONY: crosscheck
 crosscheck: build ## Compare metrics, models and quality with Python's (needs python3; installs pinned peers)

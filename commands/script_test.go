@@ -50,6 +50,7 @@ var update = os.Getenv("UPDATE") != ""
 //	saslbroker NAME USER PASSWORD  the same, with SCRAM-SHA-256
 //	waitbroker ADDRESS       waits until something listens there
 //	waitstatus URL TEXT      waits until the URL's answer is 200 and has the text
+//	post URL TYPE FILE ANSWER [AUTHORIZATION]  sends a file; the answer must be 200, negated not
 //	same N FILE FILE         both must have N ids, each with one probability
 //
 // and the condition [shared] for the real rows of CTR_SHARED.
@@ -99,6 +100,7 @@ func TestScripts(t *testing.T) {
 			"waitbroker":   cmdWaitBroker,
 			"waitstatus":   cmdWaitStatus,
 			"same":         cmdSame,
+			"post":         cmdPost,
 		},
 	})
 }

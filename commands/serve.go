@@ -180,7 +180,12 @@ func (o *serveOptions) registry(say func(string)) (*infer.Registry, error) {
 	for _, name := range names {
 		f, err := infer.ParseModelFile(name)
 		if err != nil {
-			return nil, usagef("%v", err)
+			wrong := usagef("%v", err)
+			var with interface{ Hint() string }
+			if errors.As(err, &with) {
+				wrong = wrong.withHint("%s", with.Hint())
+			}
+			return nil, wrong
 		}
 		r.Files = append(r.Files, f)
 	}

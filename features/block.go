@@ -38,6 +38,7 @@ type Block struct {
 	errs   []rowErr // ascending by row, one a row at most
 
 	columns Columns        // where the fields of columnar rows come from
+	cells   Cells          // what they are given to
 	quoted  bool           // some row of the text holds a quote
 	pending bool           // read, and not yet Split
 	keys    map[string]int // positions in layout, for JSON; nil until needed

@@ -49,8 +49,9 @@ func (b *Block) numbered() bool { return b.Columnar() || b.Cached() && b.cached.
 func (b *Block) splitColumns() {
 	b.bounds = resize(b.bounds, len(b.rows)*b.width)
 	clear(b.bounds)
-	c := Cells{b: b, text: b.data[:0]}
-	b.columns.Fill(&c)
+	c := &b.cells // of the Block, since what Fill gets is on the heap
+	*c = Cells{b: b, text: b.data[:0]}
+	b.columns.Fill(c)
 	const most = 1<<31 - 1 - 2*blockPadding // bounds have 32 bits
 	if len(c.text) > most {
 		c.text = c.text[:0]

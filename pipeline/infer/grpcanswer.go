@@ -137,4 +137,3 @@ func (m *IndexedModel) appendMessage(dst []byte) []byte {
 	}
 	return dst
 }
-

@@ -64,7 +64,11 @@ func (s *Server) document() (object, error) {
 		if !ok {
 			continue
 		}
-		content := post["requestBody"].(object)["content"].(object)
+		body, ok := post["requestBody"].(object)
+		if !ok {
+			continue
+		}
+		content := body["content"].(object)
 		if strings.HasSuffix(path, "/infer") {
 			content[jsonType[0]].(object)["example"] = first.inference()
 			continue

@@ -226,9 +226,8 @@ func (q *inference) add(t *tensor, before int, k kind) {
 	t.seen |= k.set()
 }
 
-// finish ends an input whose values have all been added.
+// finish ends an input whose values are values[from:to].
 func (q *inference) finish(t *tensor) *fault {
-	t.to = len(q.values)
 	if t.shape != int64(t.to-t.from) {
 		return badRequest("input %.40q: %d values: want %d, as its shape says", t.name, t.to-t.from, t.shape)
 	}

@@ -93,13 +93,18 @@ func (q *inference) wanted(r *pipeline.Request) outputs {
 	return probability | prediction
 }
 
+// inBinary gives the outputs that are to be binary data.
+func (q *inference) inBinary() outputs {
+	if q.allBinary {
+		return q.binary | ^q.plain
+	}
+	return q.binary
+}
+
 // appendAnswer writes the outputs. header is the length of the JSON; binary data
 // lies behind it.
 func (q *inference) appendAnswer(dst []byte, m *Model, r *pipeline.Request) (out []byte, header int) {
-	want, raw := q.wanted(r), q.binary
-	if q.allBinary {
-		raw |= ^q.plain
-	}
+	want, raw := q.wanted(r), q.inBinary()
 	first := len(dst)
 	dst = features.AppendJSONString(append(dst, `{"model_name":`...), m.Name)
 	dst = features.AppendJSONString(append(dst, `,"model_version":`...), m.Version)

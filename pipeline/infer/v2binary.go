@@ -51,6 +51,7 @@ func (q *inference) elements(t *tensor, data []byte) *fault {
 		q.extra = t.datatype.append(q.extra, data)
 		q.values = append(q.values, valueOf(q.base+before, q.base+len(q.extra), kindNumber))
 	}
+	t.to = len(q.values)
 	return q.finish(t)
 }
 
@@ -71,6 +72,7 @@ func (q *inference) strings(t *tensor, data []byte) *fault {
 		q.add(t, before, kindString)
 		data = data[4+n:]
 	}
+	t.to = len(q.values)
 	return q.finish(t)
 }
 

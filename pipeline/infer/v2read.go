@@ -170,6 +170,7 @@ func (q *inference) input() {
 	case t.has == (t.binary >= 0):
 		s.fail("input %.40q: want data, or binary_data_size among its parameters", t.name)
 	case t.has:
+		t.to = len(q.values)
 		s.stop(q.finish(&t))
 	}
 	q.inputs = append(q.inputs, t)

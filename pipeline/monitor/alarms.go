@@ -22,6 +22,8 @@ const (
 	errorLimit   = 0.05
 	errorLeast   = 20
 	errorSeconds = 60
+	// alarmSeconds is how often alarms are looked for where nobody asks.
+	alarmSeconds = 10
 )
 
 // alarmKinds are all there are, the worst first.

@@ -78,11 +78,15 @@ func (m *Monitor) prediction(now time.Time, st *served, r *rows, i int, row *fea
 
 // shown gives a value as text of at most 40 bytes.
 func shown(v []byte) string {
-	text := strings.ToValidUTF8(string(v), "\uFFFD")
-	if len(text) <= mostText {
+	return cut(strings.ToValidUTF8(string(v), "\uFFFD"), mostText)
+}
+
+// cut gives a text of at most so many bytes and, where it was longer, an ellipsis.
+func cut(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	at := mostText
+	at := most
 	for !utf8.RuneStart(text[at]) {
 		at--
 	}

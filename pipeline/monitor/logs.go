@@ -2,11 +2,11 @@ package monitor
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +15,7 @@ const (
 	problemsKept    = 20
 	eventsKept      = 50
 	mostRoutes      = 200
+	mostProblem     = 300 // bytes of a problem's text
 )
 
 // logs has the last of what is told one by one.
@@ -45,6 +46,7 @@ func (l *logs) prediction(p Prediction) {
 func (l *logs) problem(p Problem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	p.Text = cut(p.Text, mostProblem)
 	if len(l.problems) > 0 {
 		if q := &l.problems[0]; q.Kind == p.Kind && q.Text == p.Text && q.Status == p.Status {
 			q.Time, q.Place = p.Time, p.Place
@@ -70,29 +72,21 @@ func (l *logs) copyTo(v *Live) {
 	v.Events = append([]Event{}, l.events...)
 }
 
-// routes counts answers by route and status.
-type routes struct {
-	counts sync.Map // of routeStatus, *atomic.Int64
-	n      atomic.Int64
-}
+// routes has the number of answers by route and status.
+type routes map[routeStatus]int64
 
 type routeStatus struct {
 	route  string
 	status int
 }
 
-// count counts one answer. Routes are the server's own patterns, so that there
-// are only so many; should there be more than 200, the rest counts as "other".
-func (r *routes) count(route string, status int) {
-	key := routeStatus{route, status}
-	n, ok := r.counts.Load(key)
-	if !ok {
-		if r.n.Add(1) > mostRoutes {
-			key.route = "other"
-		}
-		n, _ = r.counts.LoadOrStore(key, new(atomic.Int64))
+// add counts answers. Routes are the server's own patterns, so that there are
+// only so many; should there be more than 200, the rest counts as "other".
+func (r routes) add(key routeStatus, n int64) {
+	if _, ok := r[key]; !ok && len(r) >= mostRoutes {
+		key.route = "other"
 	}
-	n.(*atomic.Int64).Add(1)
+	r[key] += n
 }
 
 // scoring reports whether a route is asked for predictions.
@@ -101,7 +95,7 @@ func scoring(route string) bool {
 }
 
 // list gives all routes by name.
-func (r *routes) list() []Route {
+func (r routes) list() []Route {
 	out := []Route{}
 	r.each(func(route string, status int, n int64) {
 		if len(out) == 0 || out[len(out)-1].Route != route {
@@ -118,14 +112,11 @@ func (r *routes) list() []Route {
 }
 
 // each calls f for every route and status, by name and number.
-func (r *routes) each(f func(route string, status int, n int64)) {
-	var keys []routeStatus
-	r.counts.Range(func(k, _ any) bool { keys = append(keys, k.(routeStatus)); return true })
-	slices.SortFunc(keys, func(a, b routeStatus) int {
+func (r routes) each(f func(route string, status int, n int64)) {
+	keys := slices.SortedFunc(maps.Keys(r), func(a, b routeStatus) int {
 		return cmp.Or(strings.Compare(a.route, b.route), a.status-b.status)
 	})
 	for _, k := range keys {
-		n, _ := r.counts.Load(k)
-		f(k.route, k.status, n.(*atomic.Int64).Load())
+		f(k.route, k.status, r[k])
 	}
 }

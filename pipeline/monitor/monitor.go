@@ -57,7 +57,6 @@ type Monitor struct {
 	stride   atomic.Int64              // one row in so many is looked at
 	taken    atomic.Int64              // rows that were, in this second
 	nextWhy  atomic.Int64              // when a prediction is explained, in nanoseconds
-	routes   routes
 	logs     logs
 
 	mu      sync.Mutex // of what follows
@@ -69,6 +68,7 @@ type Monitor struct {
 	long    [spanKinds]longSpans
 	gone    Totals // of models that are no longer served
 	bad     int64
+	routes  routes
 	stats   pipeline.Stats
 	raised  map[alarmKey]time.Time
 
@@ -99,7 +99,7 @@ func newMonitor(o Options, now func() time.Time) *Monitor {
 	m := &Monitor{
 		o: o, redacts: pipeline.ScorerOptions{Redact: o.Redact}, now: now, began: now(),
 		seconds: newRing[traffic](1, secondsKept), minutes: newRing[traffic](60, minutesKept),
-		raised: map[alarmKey]time.Time{}, stop: make(chan struct{}),
+		raised: map[alarmKey]time.Time{}, routes: routes{}, stop: make(chan struct{}),
 	}
 	m.cur = m.began.Unix()
 	m.states.Store(new([]*served))
@@ -142,6 +142,9 @@ func (m *Monitor) tick() {
 	m.stride.Store(max(rows/sampleTarget, 1))
 	m.taken.Store(0)
 	m.mu.Unlock()
+	if second%alarmSeconds == 0 {
+		m.Live() // so that alarms begin when they do, and not when somebody looks
+	}
 	m.events.send(m)
 }
 
@@ -203,7 +206,7 @@ func (m *Monitor) state(a *models.Artifact, say func() Served) *served {
 }
 
 func (m *Monitor) newShard() *shard {
-	s := &shard{m: m, deltas: map[*served]*delta{}}
+	s := &shard{m: m, deltas: map[*served]*delta{}, routes: routes{}}
 	m.mu.Lock()
 	m.shards = append(m.shards, s)
 	m.mu.Unlock()
@@ -251,6 +254,12 @@ func (m *Monitor) drain() int64 {
 			to.errors += s.traffic.errors
 		}
 		m.bad += s.traffic.bad
+		for key, n := range s.routes {
+			if n > 0 {
+				m.routes.add(key, n)
+				s.routes[key] = 0
+			}
+		}
 		s.traffic = traffic{}
 		s.mu.Unlock()
 	}

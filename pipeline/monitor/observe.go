@@ -28,16 +28,15 @@ func servedBy(m *infer.Model) Served {
 
 // Answered implements infer.Observer.
 func (m *Monitor) Answered(route string, status int, took time.Duration) {
-	m.routes.count(route, status)
-	if !scoring(route) {
-		return // who looks on is no traffic
-	}
 	s := m.any()
-	s.traffic.requests++
-	if status >= 400 {
-		s.traffic.errors++
+	s.routes.add(routeStatus{route, status}, 1)
+	if scoring(route) { // who looks on is no traffic
+		s.traffic.requests++
+		if status >= 400 {
+			s.traffic.errors++
+		}
+		s.spans[spanRequest].add(took, 1)
 	}
-	s.spans[spanRequest].add(took, 1)
 	s.mu.Unlock()
 }
 

@@ -61,7 +61,8 @@ type shard struct {
 	deltas  map[*served]*delta
 	spans   [spanKinds]spans
 	traffic traffic // but for rows that were scored
-	skip    int     // rows until the next one whose columns are counted
+	routes  routes
+	skip    int // rows until the next one whose columns are counted
 
 	_ [64]byte // the next shard's lock is in another cache line
 }

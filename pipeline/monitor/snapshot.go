@@ -17,7 +17,6 @@ func (m *Monitor) Live() *Live {
 	v := m.live(list, state)
 	m.mu.Unlock()
 	m.logs.copyTo(v)
-	v.Routes = m.routes.list()
 	return v
 }
 
@@ -36,7 +35,7 @@ func (m *Monitor) ask() (list []Served, state string) {
 	return list, state
 }
 
-// live gives all but the logs and routes. m.mu is held.
+// live gives all but the logs. m.mu is held.
 func (m *Monitor) live(list []Served, state string) *Live {
 	second, now := m.drain(), m.now()
 	v := &Live{
@@ -44,7 +43,7 @@ func (m *Monitor) live(list []Served, state string) *Live {
 		State: state, Topic: m.o.Topic, Group: m.o.Group,
 		Latency: []Latency{}, Lag: []Partition{}, Models: []Model{},
 	}
-	v.Totals = m.totals()
+	v.Totals, v.Routes = m.totals(), m.routes.list()
 	v.RowsPerSecond, v.RequestsPerSecond = m.rates(second)
 	for k := range m.spans {
 		if m.long[k].count == 0 {

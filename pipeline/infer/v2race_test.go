@@ -1,0 +1,6 @@
+//go:build race
+
+package infer
+
+// raceOn: sync.Pool forgets at random under the race detector.
+const raceOn = true
