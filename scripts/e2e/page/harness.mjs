@@ -91,7 +91,11 @@ export async function open(url, options = {}) {
   page.on('request', (q) => eye.hosts.add(new URL(q.url()).host));
   page.on('response', async (r) => { if (r.url().endsWith('/api/live') && r.ok()) eye.live = await r.json().catch(() => eye.live); });
   await page.goto(url);
-  return { page, eye, close: () => context.close() };
+  const close = async () => {
+    await page.unrouteAll({ behavior: 'ignoreErrors' }); // a request may be under way
+    await context.close();
+  };
+  return { page, eye, close };
 }
 
 // drawn waits until the page shows figures and has drawn those that it got last.

@@ -88,6 +88,11 @@ test('its figures are those of /api/live and /metrics', async () => {
   same('ctr_dead_letters_total', live.totals.dead_letters);
   same('ctr_stream_lag_records', live.lag_total);
   same('ctr_labelled_rows_total', q.rows);
+  same('ctr_accuracy_ratio', m.recent_quality.accuracy);
+  same('ctr_auc_ratio', m.recent_quality.auc);
+  same('ctr_f1_ratio', m.recent_quality.f1);
+  same('ctr_calibration_ratio', m.recent_quality.calibration);
+  same('ctr_alarms', live.alarms.length);
   same('ctr_score_count', m.scores.reduce((a, b) => a + b.rows, 0));
   for (const s of metrics.samples.get('ctr_feature_psi')) {
     const shown = columns[s.labels.feature]?.[0].value;

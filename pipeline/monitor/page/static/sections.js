@@ -2,7 +2,7 @@
 
 import { $, attr, each, make, once, rows, show, table, text } from './dom.js';
 import { bar, spark } from './plots.js';
-import { age, clock, cut, dash, dec, int, rate, share, span } from './format.js';
+import { age, clock, cut, dash, dec, int, plural, rate, share, span } from './format.js';
 
 // section gives an element its table and its word for when there is nothing.
 function section(id, caption, headings) {
@@ -54,13 +54,13 @@ export function tiles(live, m) {
   const list = [
     { id: 'rows-per-second', name: 'Rows a second', value: live.rows_per_second, text: rate(live.rows_per_second), note: `${int(t.predictions)} scored in all`, spark: recent(live, 60) },
     stream
-      ? { id: 'lag', name: 'Lag', value: live.lag_total, text: int(live.lag_total), note: live.lag.length ? `records in ${live.lag.length} partition${live.lag.length === 1 ? '' : 's'}` : 'no partitions yet' }
+      ? { id: 'lag', name: 'Lag', value: live.lag_total, text: int(live.lag_total), note: live.lag.length ? `records in ${plural(live.lag.length, 'partition')}` : 'no partitions yet' }
       : { id: 'requests-per-second', name: 'Requests a second', value: live.requests_per_second, text: rate(live.requests_per_second), note: `${int(t.requests)} in all` },
     { id: 'p99', name: `Latency, p99`, value: main?.p99, text: span(main?.p99), note: main?.p50 != null ? `p50 ${span(main.p50)}` : stream ? 'no records in the last minute' : 'no requests in the last minute' },
     { id: 'mean-score', name: 'Predicted click rate', value: m?.mean_score, text: share(m?.mean_score), note: quality ? `${share(quality.observed)} observed` : noLabels },
     { id: 'log-loss', name: 'Log loss', value: quality?.log_loss, text: dec(quality?.log_loss), note: quality ? `AUC ${dec(quality.auc)}` : noLabels },
     { id: 'bad', name: stream ? 'Bad rows' : 'Errors', value: stream ? t.bad : t.errors, text: int(stream ? t.bad : t.errors), cls: (stream ? t.bad : t.errors) ? 'warn' : '',
-      note: stream ? `${int(t.dead_letters)} dead letters` : `${int(t.bad)} bad rows` },
+      note: stream ? plural(t.dead_letters, 'dead letter') : plural(t.bad, 'bad row') },
   ];
   each($('tiles'), list, () => make('div', { class: 'tile' }, make('dt'), make('dd', { class: 'figure' }), make('dd', { class: 'note' })), (e, item) => {
     text(e.children[0], item.name);
