@@ -99,7 +99,7 @@ func (s *Server) read(in io.Reader, b *buffer, length int64) (took int64, f *fau
 			switch {
 			case int64(len(b.in)) > s.o.MaxBody:
 				return took, s.tooLarge()
-			case err == io.EOF: //nolint:errorlint // a Reader gives io.EOF itself
+			case err == io.EOF: // a Reader gives it itself
 				return took, nil
 			case err != nil:
 				return took, readFault(err)
@@ -162,7 +162,7 @@ type packed struct {
 
 func (p packed) Read(to []byte) (int, error) {
 	n, err := p.Reader.Read(to)
-	if err != nil && err != io.EOF { //nolint:errorlint // a Reader gives io.EOF itself
+	if err != nil && err != io.EOF { // a Reader gives it itself
 		*p.err = err
 	}
 	return n, err

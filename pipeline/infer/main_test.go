@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
-	os.Exit(code) //nolint:forbidigo // as testing does
+	os.Exit(code)
 }
 
 const shopSchema = `name: shop

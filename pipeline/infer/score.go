@@ -40,7 +40,7 @@ func (s *Server) score(w http.ResponseWriter, q *http.Request) *fault {
 func (s *Server) answer(w http.ResponseWriter, m *Model, named bool, rows form, b *buffer, withWhy bool) *fault {
 	r := m.Get()
 	defer func() { m.Put(r) }()
-	took, f := s.run(m, r, rows, b.in)
+	took, f := s.run(r, rows, b.in)
 	if f != nil {
 		return f
 	}
@@ -92,7 +92,7 @@ func (s *Server) answer(w http.ResponseWriter, m *Model, named bool, rows form, 
 func (s *Server) challenged(rows form, body []byte, withWhy bool) (*Model, *pipeline.Request, time.Duration) {
 	m := s.o.Registry.Find(s.challenge.Name, "")
 	r := m.Get()
-	took, f := s.run(m, r, rows, body)
+	took, f := s.run(r, rows, body)
 	if f == nil && withWhy {
 		_, f = explain(m)
 	}
@@ -105,7 +105,7 @@ func (s *Server) challenged(rows form, body []byte, withWhy bool) (*Model, *pipe
 }
 
 // run fills r with the rows of a body and scores them.
-func (s *Server) run(m *Model, r *pipeline.Request, rows form, body []byte) (took time.Duration, f *fault) {
+func (s *Server) run(r *pipeline.Request, rows form, body []byte) (took time.Duration, f *fault) {
 	began := time.Now()
 	if f := s.fill(r, rows, body); f != nil {
 		return 0, f
@@ -147,7 +147,7 @@ func (s *Server) inShadow(w http.ResponseWriter, m, shadow *Model, r *pipeline.R
 	c.judge(m, r)
 	other := shadow.Get()
 	defer shadow.Put(other)
-	took, f := s.run(shadow, other, rows, body)
+	took, f := s.run(other, rows, body)
 	if f != nil {
 		c.failed(shadow)
 		return

@@ -106,7 +106,7 @@ func newServer(o Options) (*Server, error) {
 		Handler: s.routes(), TLSConfig: o.TLS,
 		ReadHeaderTimeout: min(5*time.Second, s.o.MaxWait), ReadTimeout: s.o.MaxWait,
 		WriteTimeout: s.o.MaxWait + 20*time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: log.New(serverLog{s.o.Note}, "", 0),
+		ErrorLog: log.New(serverLog{s.o.Note}, "", 0), //nolint:forbidigo // what net/http logs goes to Note
 	}
 	return s, nil
 }
