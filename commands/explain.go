@@ -32,7 +32,7 @@ func explainCommand(s *stdio) *cli.Command {
 				stringFlag(&o.ID, "id", "explain the row of this `ID`"),
 				boolFlag(&o.Global, "global", "the mean size of each column's contribution over all rows"),
 				wholeFlag(&top, 1, "top", "show the `N` largest contributions; all by default"),
-				listFlag(&o.Hide, "redact", "`COLUMNS` whose values are not shown; all of them by *"),
+				listFlag(&o.Hide, "redact", "`COLUMNS` whose values are not shown; all of them by all"),
 			),
 			rowFlags(&o.Input), c.flags()),
 		Action: func(cc *cli.Context) error {

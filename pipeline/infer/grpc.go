@@ -89,7 +89,6 @@ func (s *Server) newGRPC() *grpc.Server {
 		grpc.MaxConcurrentStreams(uint32(min(s.o.MaxOpen, 1<<20))),
 		grpc.ConnectionTimeout(min(5*time.Second, s.o.MaxWait)),
 		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))), // goroutines whose stacks have grown already
-		grpc.SharedWriteBuffer(true),
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute}),

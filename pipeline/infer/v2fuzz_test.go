@@ -63,9 +63,11 @@ func FuzzInfer(f *testing.F) {
 	for _, shape := range []string{"[]", "[2,1]", "[2,1,1]", "[-2]", "[2.0]", "2", "[99999999999]", "[0]", "[2,2]", "[1,2]"} {
 		add(`{"inputs":[{"name":"a","datatype":"INT8","shape":`+shape+`,"data":[1,2]}]}`, "", "")
 	}
-	for _, text := range []string{`{}`, "{}\x00", `{"inputs":[]}`, `{"inputs":null}`, `{"id":null,"inputs":[],"outputs":null,"parameters":null}`, `[]`, "", `{"inputs":[]}x`,
+	for _, text := range []string{
+		`{}`, "{}\x00", `{"inputs":[]}`, `{"inputs":null}`, `{"id":null,"inputs":[],"outputs":null,"parameters":null}`, `[]`, "", `{"inputs":[]}x`,
 		`{"inputs":[],"x":` + strings.Repeat("[", 15) + strings.Repeat("]", 15) + `}`, `{"inputs":[],"x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`,
-		`{"id":5,"inputs":[]}`, `{"inputs":[],"outputs":[{"name":"x"}]}`, `{"inputs":[],"x":"\q"}`, `{"inputs":[],"x":-}`, "{\"inputs\":[],\"x\":\"\x01\"}"} {
+		`{"id":5,"inputs":[]}`, `{"inputs":[],"outputs":[{"name":"x"}]}`, `{"inputs":[],"x":"\q"}`, `{"inputs":[],"x":-}`, "{\"inputs\":[],\"x\":\"\x01\"}",
+	} {
 		add(text, "", "")
 	}
 	l := limits{rows: 5, bytes: 1000}

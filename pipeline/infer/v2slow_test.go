@@ -324,7 +324,8 @@ func slowData(kind string, data any) ([]string, error) {
 			values = append(values, "-")
 			continue
 		}
-		bits, err := strconv.Atoi(strings.TrimLeft(kind, "UINTFPBYESOL"))
+		bits, _ := strconv.Atoi(strings.TrimLeft(kind, "UINTFPBYESOL"))
+		var err error
 		switch v := v.(type) {
 		case string:
 			ok = kind == "BYTES"
