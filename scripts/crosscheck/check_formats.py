@@ -82,12 +82,17 @@ def run_json(context):
     for name, rows, flags in cases:
         algo = name.split()[0]
         model, _ = context.train(rows, "--algo", algo, *flags)
-        scorer = json_score.Model(export(context, model, "json"))
-        judged = odd_rows(context, rows, 2_000 if "fm" in algo else 5_000)
-        want = np.array([p for p, _ in ours(context, model, judged)])
-        got = np.array([scorer.probability(r) for r in read_rows(judged, scorer.m["schema"].get("layouts") or [])])
-        context.report.below(f"json/{name}", float(np.abs(got - want).max()), SINGLE if "fm" in algo else TOLERANCE,
-                             f"{len(want)} {kind} rows with odd values, greatest difference")
+        judge_json(context, name, kind, model, odd_rows(context, rows, 2_000 if "fm" in algo else 5_000), SINGLE if "fm" in algo else TOLERANCE)
+    for name, model, rows in context.imported():
+        judge_json(context, f"spark {name}", kind, model, rows or odd_rows(context, data, 5_000), TOLERANCE)
+
+
+def judge_json(context, name, kind, model, judged, tolerance):
+    """Holds json_score.py on the export of a model against ctr."""
+    scorer = json_score.Model(export(context, model, "json"))
+    want = np.array([p for p, _ in ours(context, model, judged)])
+    got = np.array([scorer.probability(r) for r in read_rows(judged, scorer.m["schema"].get("layouts") or [])])
+    context.report.below(f"json/{name}", float(np.abs(got - want).max()), tolerance, f"{len(want)} {kind} rows with odd values, greatest difference")
 
 
 def jpmml(context):
@@ -145,14 +150,16 @@ def run_pmml(context):
         cases += [("lr criteo", rows, c), ("lr values", rows, [*c, "--numbers-as-values"]), ("dt criteo", rows, c),
                   ("gbdt criteo", rows, c), ("gbdt-lr criteo", rows, [*c, "--cross", "I1,C1"])]
     jobs, wanted = [], []
-    for name, rows, flags in cases:
-        model, _ = context.train(rows, "--algo", name.split()[0], *flags)
+    models = [(name, context.train(rows, "--algo", name.split()[0], *flags)[0], (rows, odd_rows(context, rows, 3_000))) for name, rows, flags in cases]
+    for name, model, rows in context.imported():
+        models.append((f"spark {name}", model, (rows,) if rows else (data, odd_rows(context, data, 3_000))))
+    for name, model, files in models:
         layouts = json_score.Model(export(context, model, "json")).m["schema"].get("layouts") or []
-        for judged in (rows, odd_rows(context, rows, 3_000)):
+        for judged in files:
             tables = context.scratch / f"jpmml-{judged.stem}"
             if not tables.exists():
                 table(tables, read_rows(judged, layouts), 3)
-            what = f"pmml/{name}/{kind if judged == rows else 'odd'}"
+            what = f"pmml/{name}/{kind if judged == files[0] else 'odd'}"
             jobs.append((export(context, model, "pmml"), tables, context.scratch / f"jpmml-{len(jobs)}.out"))
             wanted.append((what, np.array(ours(context, model, judged))))
     evaluate(classpath, jobs)

@@ -96,6 +96,18 @@ class Context:
             self._models[key] = (path, result)
         return self._models[key]
 
+    def imported(self):
+        """Names and paths of models of Spark, imported, whose fields are cast, and
+        a file of rows for each; None where any rows of Avazu's will do."""
+        kept = Path(__file__).resolve().parents[2] / "models" / "interchange" / "spark" / "testdata"
+        found = [(name, kept / f"{name}.tar.gz", kept / "rows.csv") for name in ("lr-scaled", "dt", "gbt")]
+        replaced = self.shared / "spark" / "avazu-lr-model"
+        for name, path, rows in found + [("replaced", replaced, None)] * replaced.exists():
+            model = self.scratch / f"imported-{name}.ctr"
+            if not model.exists():
+                self.run("import", "spark", path, "--out", model)
+            yield name, model, rows
+
     def predictions(self, model, *data):
         """Evaluates a model; gives the metrics and the predictions file."""
         path = self.scratch / f"{model.stem}-{len(list(self.scratch.iterdir()))}.csv"
