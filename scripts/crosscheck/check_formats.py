@@ -149,10 +149,15 @@ def run_pmml(context):
         rows, c = criteo(context), ["--schema", "criteo"]
         cases += [("lr criteo", rows, c), ("lr values", rows, [*c, "--numbers-as-values"]), ("dt criteo", rows, c),
                   ("gbdt criteo", rows, c), ("gbdt-lr criteo", rows, [*c, "--cross", "I1,C1"])]
-    jobs, wanted = [], []
     models = [(name, context.train(rows, "--algo", name.split()[0], *flags)[0], (rows, odd_rows(context, rows, 3_000))) for name, rows, flags in cases]
     for name, model, rows in context.imported():
         models.append((f"spark {name}", model, (rows,) if rows else (data, odd_rows(context, data, 3_000))))
+    judge_pmml(context, classpath, kind, models)
+
+
+def judge_pmml(context, classpath, kind, models):
+    """Holds JPMML on the export of each model against ctr, on each of its files."""
+    jobs, wanted = [], []
     for name, model, files in models:
         layouts = json_score.Model(export(context, model, "json")).m["schema"].get("layouts") or []
         for judged in files:
