@@ -126,7 +126,7 @@ func Export(ctx context.Context, o ExportOptions) (*ExportResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }() // empty, or what an error left
 	whole := filepath.Join(temp, filepath.Base(out))
 	notes, err := format.Export(ctx, a, whole)
 	if err != nil {

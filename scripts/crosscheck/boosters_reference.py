@@ -4,7 +4,9 @@ models/interchange/boosters. Made with lightgbm 4.7.0 and xgboost 3.2.0:
     boosters_reference.py models/interchange/boosters/testdata
 
 writes, for each case, NAME.txt, NAME.json or NAME.ubj (the model) and NAME.csv
-(rows and, in the column "want", the tool's probability of each).
+(rows and, in the column "want", the tool's probability of each); and for some
+NAME.contrib.csv, LightGBM's contributions to the log-odds (pred_contrib), with
+the baseline as the last column.
 """
 
 import csv
@@ -89,6 +91,16 @@ CASES = {
 }
 
 
+# Models whose contributions are kept.
+EXPLAINED = ("pandas.txt", "numbers.txt")
+
+
+def contributions(model, rows):
+    """What each feature adds to the log-odds, and the baseline: LightGBM gives
+    them before its sigmoid's factor."""
+    return model.predict(rows, pred_contrib=True) * model.params.get("sigmoid", 1)
+
+
 def predict(model, columns, numeric):
     rows = frame(columns, numeric)
     if isinstance(model, lightgbm.Booster):
@@ -105,11 +117,17 @@ def main(folder):
         # XGBoost refuses values of a pandas column that it has not seen.
         columns = texts(300, 2, numeric or not plain, plain)
         columns["want"] = [repr(float(p)) for p in predict(model, columns, numeric)]
+        given = frame(columns, numeric)
         del columns["words"]
         with open(folder / f"{name}.csv", "w", encoding="utf-8", newline="") as f:
             out = csv.writer(f, lineterminator="\n")
             out.writerow(columns)
             out.writerows(zip(*columns.values(), strict=True))
+        if name in EXPLAINED:
+            with open(folder / f"{name}.contrib.csv", "w", encoding="utf-8", newline="") as f:
+                out = csv.writer(f, lineterminator="\n")
+                out.writerow([*model.feature_name(), "baseline"])
+                out.writerows([repr(float(x)) for x in row] for row in contributions(model, given))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from harness import Skip
 
 TOLERANCE = 1e-12
 SINGLE = 1e-6  # XGBoost adds leaves in float32
+SHAP = 1e-9
 
 
 def imported(context, model, rows):
@@ -34,6 +35,19 @@ def compare(context, name, model, rows, want):
                          f"{len(want)} rows, {len(np.unique(want))} distinct probabilities, greatest difference")
 
 
+def explained(context, name, model, rows, names, want):
+    """Compares what ctr explain says of the imported model with LightGBM's
+    contributions: one column a feature, and the baseline."""
+    said = context.json("explain", rows, "--model", model.with_name(model.name + ".ctr"), "--rows", len(want))
+    got = np.zeros(want.shape)
+    got[:, -1] = said["baseline"]
+    for i, row in enumerate(said["rows"]):
+        for c in row["contributions"]:
+            got[i, names.index(c["field"])] = c["contribution"]
+    context.report.below(f"explain/{name}", float(np.abs(got - want).max()), SHAP,
+                         f"{len(said['rows'])} rows, {int((np.abs(got[:, :-1]).max(0) > 0).sum())} columns, greatest difference of a contribution")
+
+
 def synthetic(context):
     folder = Path(tempfile.mkdtemp(dir=context.scratch))
     boosters_reference.main(folder)
@@ -41,6 +55,9 @@ def synthetic(context):
         rows = folder / f"{name}.csv"
         want = pd.read_csv(rows)["want"].to_numpy()
         compare(context, name, folder / name, rows, want)
+        if name in boosters_reference.EXPLAINED:
+            kept = pd.read_csv(folder / f"{name}.contrib.csv")
+            explained(context, name, folder / name, rows, list(kept), kept.to_numpy())
 
 
 def frame(path, numbers):
@@ -67,6 +84,7 @@ def real(context, name, path, numbers):
     fitted = lightgbm.train(settings, lightgbm.Dataset(known[:half], y[:half]), 50)
     fitted.save_model(model)
     compare(context, f"lightgbm/{name}", model, path, fitted.predict(known))
+    explained(context, f"lightgbm/{name}", model, path, fitted.feature_name(), boosters_reference.contributions(fitted, known[:300]))
     # XGBoost refuses values that it has not seen in a pandas column.
     known = categories(len(y))
     matrix = xgboost.DMatrix(known, y, enable_categorical=True)

@@ -25,7 +25,7 @@ NUMBERS = [b"", b"0", b"-1", b"-0", b"1.5", b"1e3", b"+7", b".5", b"99999999", b
 
 def odd_rows(context, path, rows):
     """A file of the given rows in which every value is now and then replaced."""
-    out = context.scratch / f"odd-{Path(path).name}"
+    out = context.scratch / f"odd-{rows}-{Path(path).name}"
     if out.exists():
         return out
     tabs = out.suffix == ".tsv"
@@ -82,12 +82,17 @@ def run_json(context):
     for name, rows, flags in cases:
         algo = name.split()[0]
         model, _ = context.train(rows, "--algo", algo, *flags)
-        scorer = json_score.Model(export(context, model, "json"))
-        judged = odd_rows(context, rows, 2_000 if "fm" in algo else 5_000)
-        want = np.array([p for p, _ in ours(context, model, judged)])
-        got = np.array([scorer.probability(r) for r in read_rows(judged, scorer.m["schema"].get("layouts") or [])])
-        context.report.below(f"json/{name}", float(np.abs(got - want).max()), SINGLE if "fm" in algo else TOLERANCE,
-                             f"{len(want)} {kind} rows with odd values, greatest difference")
+        judge_json(context, name, kind, model, odd_rows(context, rows, 2_000 if "fm" in algo else 5_000), SINGLE if "fm" in algo else TOLERANCE)
+    for name, model, rows in context.imported():
+        judge_json(context, f"spark {name}", kind, model, rows or odd_rows(context, data, 5_000), TOLERANCE)
+
+
+def judge_json(context, name, kind, model, judged, tolerance):
+    """Holds json_score.py on the export of a model against ctr."""
+    scorer = json_score.Model(export(context, model, "json"))
+    want = np.array([p for p, _ in ours(context, model, judged)])
+    got = np.array([scorer.probability(r) for r in read_rows(judged, scorer.m["schema"].get("layouts") or [])])
+    context.report.below(f"json/{name}", float(np.abs(got - want).max()), tolerance, f"{len(want)} {kind} rows with odd values, greatest difference")
 
 
 def jpmml(context):
@@ -135,24 +140,32 @@ def run_pmml(context):
     classpath = jpmml(context)
     data, kind = context.rows()
     crosses = ["--cross", "site_id,app_id", "--cross", "dayofweek,device_type,hour_time"]
-    cases = [("lr", data, []), ("lr crosses", data, crosses),
-             ("lr parts", data, ["--include", "day,dayofweek,hour_time,month,hour,C14,device_model"]),
-             ("lr replaced", data, ["--preset", "replaced-lr"]), ("lr sparse", data, ["--l1", "1"]),
-             ("dt", data, []), ("dt replaced", data, ["--preset", "replaced-dt"]), ("rf", data, ["--trees", "30"]),
-             ("gbdt", data, []), ("gbdt crosses", data, crosses), ("gbdt-lr", data, [])]
+    cases = [("lr", data, [], False), ("lr crosses", data, crosses, True),
+             ("lr parts", data, ["--include", "day,dayofweek,hour_time,month,hour,C14,device_model"], True),
+             ("lr replaced", data, ["--preset", "replaced-lr"], True), ("lr sparse", data, ["--l1", "1"], False),
+             ("dt", data, [], False), ("dt replaced", data, ["--preset", "replaced-dt"], True), ("rf", data, ["--trees", "30"], True),
+             ("gbdt", data, [], False), ("gbdt crosses", data, crosses, True), ("gbdt-lr", data, [], False)]
     if kind == "real":
         rows, c = criteo(context), ["--schema", "criteo"]
-        cases += [("lr criteo", rows, c), ("lr values", rows, [*c, "--numbers-as-values"]), ("dt criteo", rows, c),
-                  ("gbdt criteo", rows, c), ("gbdt-lr criteo", rows, [*c, "--cross", "I1,C1"])]
+        cases += [("lr criteo", rows, c, False), ("lr values", rows, [*c, "--numbers-as-values"], True), ("dt criteo", rows, c, False),
+                  ("gbdt criteo", rows, c, False), ("gbdt-lr criteo", rows, [*c, "--cross", "I1,C1"], True)]
+    judged = lambda rows: (context.some(rows, 5_000), odd_rows(context, rows, 3_000 if context.everything else 1_500))
+    models = [(name, context.train(rows, "--algo", name.split()[0], *flags)[0], judged(rows)) for name, rows, flags in context.chosen(cases)]
+    for name, model, rows in context.imported():
+        models.append((f"spark {name}", model, (rows,) if rows else judged(data)))
+    judge_pmml(context, classpath, kind, models)
+
+
+def judge_pmml(context, classpath, kind, models):
+    """Holds JPMML on the export of each model against ctr, on each of its files."""
     jobs, wanted = [], []
-    for name, rows, flags in cases:
-        model, _ = context.train(rows, "--algo", name.split()[0], *flags)
+    for name, model, files in models:
         layouts = json_score.Model(export(context, model, "json")).m["schema"].get("layouts") or []
-        for judged in (rows, odd_rows(context, rows, 3_000)):
+        for judged in files:
             tables = context.scratch / f"jpmml-{judged.stem}"
             if not tables.exists():
                 table(tables, read_rows(judged, layouts), 3)
-            what = f"pmml/{name}/{kind if judged == rows else 'odd'}"
+            what = f"pmml/{name}/{kind if judged == files[0] else 'odd'}"
             jobs.append((export(context, model, "pmml"), tables, context.scratch / f"jpmml-{len(jobs)}.out"))
             wanted.append((what, np.array(ours(context, model, judged))))
     evaluate(classpath, jobs)

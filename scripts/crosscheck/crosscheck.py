@@ -68,7 +68,8 @@ def arguments():
     parser.add_argument("--shared", default=os.environ.get("CTR_SHARED") or root.parent / "shared",
                         help="the folder with data/ (CTR_SHARED)")
     parser.add_argument("--only", help="names of checks, separated by commas: " + ", ".join(n for n, _ in CHECKS + MORE))
-    parser.add_argument("--all", action="store_true", help="also " + ", ".join(n for n, _ in MORE))
+    parser.add_argument("--all", action="store_true",
+                        help="also " + ", ".join(n for n, _ in MORE) + "; and all models and rows in onnx and pmml")
     parser.add_argument("--keep", help="leave models and predictions in this folder")
     parser.add_argument("--write", type=Path, help="put the quality table into this document")
     return parser.parse_args()
@@ -92,7 +93,7 @@ def main():
         if args.keep:
             Path(args.keep).mkdir(parents=True, exist_ok=True)
             scratch = args.keep
-        context = Context(args.ctr, args.shared, scratch, report, args.write)
+        context = Context(args.ctr, args.shared, scratch, report, args.write, args.all)
         for name, function in chosen(args.only, args.all):
             began = time.monotonic()
             guarded(report, name, function, context)

@@ -1,5 +1,6 @@
 """What all checks have in common: running ctr, finding data, reporting."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -41,11 +42,12 @@ class Report:
 class Context:
     """Where things are, and a cache of trained models."""
 
-    def __init__(self, ctr, shared, scratch, report, write=None):
+    def __init__(self, ctr, shared, scratch, report, write=None, everything=False):
         self.ctr_path = Path(ctr).resolve()
         self.shared = Path(shared)
         self.scratch = Path(scratch)
         self.report = report
+        self.everything = everything  # --all: every model, and all rows
         self.write = write  # the document that gets the quality table, or None
         self._models = {}
 
@@ -78,6 +80,20 @@ class Context:
         except Skip:
             return self.synthetic(20_000), "synthetic"
 
+    def some(self, path, rows):
+        """A file of the first rows of a file; all of them with --all."""
+        if self.everything:
+            return path
+        out = self.scratch / f"some-{rows}-{path.name}"
+        if not out.exists():
+            with open(path, encoding="utf-8", newline="") as f, open(out, "w", encoding="utf-8", newline="") as to:
+                to.writelines(itertools.islice(f, rows + (path.suffix == ".csv")))
+        return out
+
+    def chosen(self, cases):
+        """The cases whose last element is true, without it; all with --all."""
+        return [case[:-1] for case in cases if case[-1] or self.everything]
+
     def synthetic(self, rows):
         path = self.scratch / f"synthetic-{rows}.csv"
         if not path.exists():
@@ -95,6 +111,18 @@ class Context:
             result["wall"] = time.monotonic() - began
             self._models[key] = (path, result)
         return self._models[key]
+
+    def imported(self):
+        """Names and paths of models of Spark, imported, whose fields are cast, and
+        a file of rows for each; None where any rows of Avazu's will do."""
+        kept = Path(__file__).resolve().parents[2] / "models" / "interchange" / "spark" / "testdata"
+        found = [(name, kept / f"{name}.tar.gz", kept / "rows.csv") for name in ("lr-scaled", "dt", "gbt")]
+        replaced = self.shared / "spark" / "avazu-lr-model"
+        for name, path, rows in found + [("replaced", replaced, None)] * replaced.exists():
+            model = self.scratch / f"imported-{name}.ctr"
+            if not model.exists():
+                self.run("import", "spark", path, "--out", model)
+            yield name, model, rows
 
     def predictions(self, model, *data):
         """Evaluates a model; gives the metrics and the predictions file."""

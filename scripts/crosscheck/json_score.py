@@ -12,6 +12,7 @@ import math
 import re
 import sys
 from datetime import datetime
+from decimal import Decimal
 
 from murmur import murmur3
 
@@ -19,6 +20,19 @@ NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 PARTS = {"hour_time": lambda t: t.hour, "day": lambda t: t.day, "month": lambda t: t.month,
          "dayofweek": lambda t: t.isoweekday() % 7 + 1}
 FORMS = {8: "%Y%m%d%H", 10: "%Y-%m-%d", 19: "%Y-%m-%d %H:%M:%S"}
+
+
+INTEGER = re.compile(rb"[+-]?\d+")
+LIMIT = 1 << 63
+
+
+def java(x):
+    """A number as Java's Double.toString has it."""
+    if x and not 1e-3 <= abs(x) < 1e7:
+        digits, exponent = f"{Decimal(repr(x)):e}".split("e")
+        whole, _, rest = digits.partition(".")
+        return f"{whole}.{rest.rstrip('0') or '0'}E{int(exponent)}".encode()
+    return repr(x).encode()
 
 
 class Model:
@@ -48,9 +62,22 @@ class Model:
                 x, text = cap, (str(int(cap)) if cap == int(cap) else repr(cap)).encode()
         if field["type"] == "num":
             return (0 if math.isnan(x) else 1 + bisect.bisect_left(field.get("bounds") or [], x)), x
+        if field.get("cast"):
+            return codes.get(text, 0) or codes.get(self.cast(field, text), 0), x
         if field["type"] == "hash":
             return murmur3(text, field.get("seed", 0)) & (1 << self.m["bits"]) - 1, x
         return codes.get(text, 0), x
+
+    def cast(self, field, text):
+        """What a number is cast to; None where the text is none."""
+        if field["cast"] == "int":
+            n = int(text) if INTEGER.fullmatch(text) else LIMIT
+            return b"%d" % n if -LIMIT <= n < LIMIT else None
+        if not NUMBER.fullmatch(text) and (field["cast"] == "double" or text):
+            return None
+        if field["cast"] == "double":
+            return java(float(text))
+        return b"%d" % (1 + bisect.bisect_left(field.get("bounds") or [], float(text)) if text else 0)
 
     def linear(self, lr, coded):
         z = lr["bias"]

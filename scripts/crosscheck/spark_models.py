@@ -1,10 +1,11 @@
 """Fits models with PySpark and scores rows with them, for what ctr import is
-held against.
+held against, and scores rows with models that ctr export wrote.
 
-    spark_models.py --train rows.csv --score more.csv --out DIR [--only lr,dt]
+    spark_models.py --train rows.csv --score more.csv --out DIR [--only lr,dt] [MODEL…]
 
 DIR gets a folder NAME of each model, as Spark saves it, and NAME.csv, what it
-gives for the rows of --score: id,probability,prediction. The models of Go's
+gives for the rows of --score: id,probability,prediction. For each folder MODEL
+it writes DIR/NAME.csv too; all columns are text to it, as to ctr. The models of Go's
 fixtures (models/interchange/spark/testdata) were made by PySpark 3.5.8 of rows of `ctr synth`:
 see spark_fixtures.sh.
 """
@@ -13,7 +14,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from pyspark.ml import Pipeline
+from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import (DecisionTreeClassifier, GBTClassifier, LogisticRegression,
                                        RandomForestClassifier)
 from pyspark.ml.evaluation import BinaryClassificationEvaluator
@@ -29,6 +30,8 @@ TEXTS = ["site_id", "site_category", "app_id", "app_category", "device_model"]
 
 def session(name="ctr"):
     spark = (SparkSession.builder.master("local[2]").appName(name).config("spark.driver.memory", "3g")
+             # Each plan runs a few times at most: what the second compiler would gain is less than what it costs.
+             .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
              .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
              .config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2")
              .config("spark.sql.codegen.wholeStage", "false").config("spark.sql.session.timeZone", "UTC").getOrCreate())
@@ -109,11 +112,12 @@ def pipelines():
 
 def scores(model, rows, path):
     """Writes what the model gives for the rows, in their order."""
-    out = model.transform(rows).select("id", "probability", "prediction")
+    # As text: a vector would cost 50 µs a row in Python, and vector_to_array wants pandas.
+    out = model.transform(rows).select("id", f.col("probability").cast("string").alias("p"), "prediction")
     with open(path, "w", newline="") as text:
         text.write("id,probability,prediction\n")
         for row in out.collect():
-            text.write(f"{row.id},{float(row.probability[1])!r},{int(row.prediction)}\n")
+            text.write(f"{row.id},{row.p.strip('[]').split(',')[1]},{int(row.prediction)}\n")
 
 
 def main():
@@ -122,6 +126,7 @@ def main():
     parser.add_argument("--score", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", help="names of models, separated by commas")
+    parser.add_argument("models", nargs="*", type=Path)
     args = parser.parse_args()
     spark = session()
     train = read(spark, args.train).cache()
@@ -133,6 +138,10 @@ def main():
         model.write().overwrite().save(str(args.out / name))
         scores(model, score, args.out / f"{name}.csv")
         print(name, flush=True)
+    texts = spark.read.csv(str(args.score), header=True).cache()
+    for path in args.models:
+        scores(PipelineModel.load(str(path)), texts, args.out / f"{path.name}.csv")
+        print(path.name, flush=True)
     spark.stop()
 
 

@@ -34,7 +34,7 @@ func Exporter() interchange.Exporter {
 }
 
 // known are the properties of a field that the form describes.
-var known = []string{"name", "from", "part", "type", "seed", "cap", "min_count", "bounds", "mean", "scale", "values"}
+var known = []string{"name", "from", "part", "type", "seed", "cap", "min_count", "bounds", "mean", "scale", "values", "cast"}
 
 // Export writes a to path. It refuses fields that depend on earlier rows.
 func Export(ctx context.Context, a *models.Artifact, path string) (notes []string, err error) {

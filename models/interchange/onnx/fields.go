@@ -16,7 +16,7 @@ func (b *builder) textOf(f int) string {
 	fd := &b.spec.Fields[f]
 	return b.once("text of "+fd.Name, func() string {
 		if len(fd.From) == 1 {
-			return b.capped(fd)
+			return b.recast(fd, b.capped(fd))
 		}
 		var joined string
 		for i, name := range fd.From {
@@ -48,14 +48,19 @@ func (b *builder) capped(fd *features.Field) string {
 // parsed gives whether a column's text is a number, and the number, NaN where
 // it is none.
 func (b *builder) parsed(column string) (is, v string) {
-	is = b.once("is number "+column, func() string { return b.matches(number, column+"/is_number", column) })
+	is = b.isNumber(column)
 	v = b.once("number "+column, func() string {
 		return b.cast(typeDouble, column+"/number", b.op("Where", column+"/digits", is, column, b.text("nan_text", "nan")))
 	})
 	return is, v
 }
 
-// numberOf gives the value of a Num field: a double, NaN where it is missing.
+// isNumber gives whether a column's text is a number.
+func (b *builder) isNumber(column string) string {
+	return b.once("is number "+column, func() string { return b.matches(number, column+"/is_number", column) })
+}
+
+// numberOf gives the value of a field that reads a number: a double, NaN where it is missing.
 func (b *builder) numberOf(f int) string {
 	fd := &b.spec.Fields[f]
 	return b.once("value of "+fd.Name, func() string {
@@ -100,7 +105,7 @@ func (b *builder) hash(f int, mask uint32) string {
 	return b.cast(typeInt64, fd.Name+"/code", b.op("BitwiseAnd", fd.Name+"/bits", h, bits))
 }
 
-// bin gives the bin of a Num field: 0 where it is missing, else 1 and the
+// bin gives the bin of a number, that of a Num field or of a cast: 0 where it is missing, else 1 and the
 // number of bounds below the value.
 func (b *builder) bin(f int) string {
 	fd := &b.spec.Fields[f]
@@ -130,6 +135,13 @@ func (b *builder) codeOf(fd *features.Field, text string) uint32 {
 func lookup[T float64 | int64](b *builder, f int, what string, at func(code uint32) T) string {
 	fd := &b.spec.Fields[f]
 	name := fd.Name + "/" + what
+	if fd.Cast == features.CastBin {
+		table := make([]T, len(fd.Bounds)+2)
+		for i := range table {
+			table[i] = at(b.codeOf(fd, strconv.Itoa(i)))
+		}
+		return b.gather(0, name, b.constant(array(name+"s", table, len(table))), b.bin(f))
+	}
 	if fd.Part != features.Whole {
 		table := make([]T, partSizes[fd.Part])
 		for i := range table {

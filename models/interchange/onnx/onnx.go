@@ -48,7 +48,7 @@ func Exporter() interchange.Exporter {
 
 // known are the properties of a field that a graph follows; see
 // interchange.Beyond.
-var known = []string{"name", "from", "part", "type", "seed", "cap", "min_count", "bounds", "mean", "scale", "values"}
+var known = []string{"name", "from", "part", "type", "seed", "cap", "min_count", "bounds", "mean", "scale", "values", "cast"}
 
 // Export writes a to path, and to path.data what a protobuf message can't hold,
 // if the model takes more than 2 GB.
@@ -190,7 +190,7 @@ func (b *builder) declare(used []bool) {
 		for _, name := range fd.From {
 			switch {
 			case !used[f]:
-			case fd.Type == features.Num:
+			case fd.Type == features.Num || fd.Cast == features.CastBin:
 				asNumber[name] = true
 			case len(fd.From) > 1 && b.spec.Schema.PartOf(name) != features.Whole:
 				asText[b.spec.Schema.Find(features.Time)] = true

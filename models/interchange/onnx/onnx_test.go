@@ -40,6 +40,7 @@ func artifacts(t *testing.T) map[string]*models.Artifact {
 		}
 		all[strings.TrimSuffix(filepath.Base(path), ".ctr")] = a
 	}
+	all["cast"], all["cast-trees"] = casts(t, all["lr"].Spec.Schema)
 	return all
 }
 

@@ -67,6 +67,10 @@ func (e *export) derive() error {
 		if e.lr == nil && !used[i] {
 			continue
 		}
+		if f.Cast == features.CastBin {
+			e.binField(i, f, used[i])
+			continue
+		}
 		if f.Type == features.Num {
 			e.named[codeKey(i)] = e.numberField(f)
 			if e.lr != nil {
@@ -160,6 +164,9 @@ func (e *export) textField(f *features.Field) string {
 	if f.Cap != nil {
 		return e.cappedText(f)
 	}
+	if f.Cast != features.AsRead {
+		return e.castText(f)
+	}
 	return f.From[0]
 }
 
@@ -222,11 +229,7 @@ const decimal = `^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`
 // cappedText writes the text of a category whose greater numbers are replaced.
 func (e *export) cappedText(f *features.Field) string {
 	column := f.From[0]
-	value := e.once("value "+column, "value("+column+")", func(derived string) {
-		e.open("DerivedField", "name", derived, "optype", "continuous", "dataType", "double")
-		e.empty("FieldRef", "field", column)
-		e.close(1)
-	})
+	value := e.value(column)
 	return e.once(fmt.Sprintf("capped %s %v", column, *f.Cap), "capped("+column+")", func(derived string) {
 		e.open("DerivedField", "name", derived, "optype", "categorical", "dataType", "string")
 		e.open("Apply", "function", "if")
@@ -245,6 +248,15 @@ func (e *export) cappedText(f *features.Field) string {
 		e.leaf("Constant", f.CapText(), "dataType", "string")
 		e.empty("FieldRef", "field", column)
 		e.close(2)
+	})
+}
+
+// value gives the field that holds the number which a column's text is.
+func (e *export) value(column string) string {
+	return e.once("value "+column, "value("+column+")", func(derived string) {
+		e.open("DerivedField", "name", derived, "optype", "continuous", "dataType", "double")
+		e.empty("FieldRef", "field", column)
+		e.close(1)
 	})
 }
 

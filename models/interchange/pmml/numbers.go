@@ -1,6 +1,8 @@
 package pmml
 
 import (
+	"strconv"
+
 	"ctr/features"
 )
 
@@ -13,22 +15,45 @@ func (e *export) numberWeight(i int, f *features.Field) {
 	e.open("DerivedField", "name", e.named[weightKey(i)], "optype", "continuous", "dataType", "double")
 	switch {
 	case f.Values:
-		e.ifMissing(from, w[0], func() { e.standardised(from, f, w[1]) })
-	case len(f.Bounds) == 0:
-		e.ifMissing(from, w[0], func() { e.leaf("Constant", number(w[1]), "dataType", "double") })
+		e.ifMissing(from, "double", w[0], func() { e.standardised(from, f, w[1]) })
 	default:
-		e.bins(from, f.Bounds, w)
+		e.bins(from, "double", f.Bounds, w)
 	}
 	e.close(1)
 }
 
+// binField writes the code and the weight of f, whose values are the bins of a
+// number.
+func (e *export) binField(i int, f *features.Field, used bool) {
+	from := e.numberField(f)
+	write := func(name, optype, dataType string, at func(code uint32) float64) string {
+		w := make([]float64, len(f.Bounds)+2)
+		for bin := range w {
+			w[bin] = at(f.Dict.Code(strconv.AppendInt(nil, int64(bin), 10)))
+		}
+		name = e.free(name + "(" + f.Name + ")")
+		e.open("DerivedField", "name", name, "optype", optype, "dataType", dataType)
+		e.bins(from, dataType, f.Bounds, w)
+		e.close(1)
+		return name
+	}
+	if used {
+		e.named[codeKey(i)] = write("code", "categorical", "integer", func(code uint32) float64 { return float64(code) })
+	}
+	if e.lr != nil {
+		offsets, _ := e.spec.Offsets()
+		w := e.lr.Weights()[offsets[i]:]
+		e.named[weightKey(i)] = write("weight", "continuous", "double", func(code uint32) float64 { return w[code] })
+	}
+}
+
 // ifMissing writes x where a number is missing, else what other writes.
-func (e *export) ifMissing(from string, x float64, other func()) {
+func (e *export) ifMissing(from, dataType string, x float64, other func()) {
 	e.open("Apply", "function", "if")
 	e.open("Apply", "function", "isMissing")
 	e.empty("FieldRef", "field", from)
 	e.close(1)
-	e.leaf("Constant", number(x), "dataType", "double")
+	e.leaf("Constant", number(x), "dataType", dataType)
 	other()
 	e.close(1)
 }
@@ -56,9 +81,13 @@ func (e *export) standardised(from string, f *features.Field, weight float64) {
 	e.close(4)
 }
 
-// bins writes the weight of a number's bin; w[0] is that of a missing one.
-func (e *export) bins(from string, bounds, w []float64) {
-	e.open("Discretize", "field", from, "dataType", "double", "mapMissingTo", number(w[0]), "defaultValue", number(w[0]))
+// bins writes what w has for a number's bin; w[0] is for a missing one.
+func (e *export) bins(from, dataType string, bounds, w []float64) {
+	if len(bounds) == 0 {
+		e.ifMissing(from, dataType, w[0], func() { e.leaf("Constant", number(w[1]), "dataType", dataType) })
+		return
+	}
+	e.open("Discretize", "field", from, "dataType", dataType, "mapMissingTo", number(w[0]), "defaultValue", number(w[0]))
 	for b := range len(bounds) + 1 {
 		e.open("DiscretizeBin", "binValue", number(w[b+1]))
 		margins := []string{"closure", "openClosed"}

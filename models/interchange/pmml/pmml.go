@@ -32,7 +32,7 @@ func Exporter() interchange.Exporter {
 }
 
 // known are the properties of a field that are written.
-var known = []string{"name", "from", "part", "type", "cap", "min_count", "bounds", "mean", "scale", "values"}
+var known = []string{"name", "from", "part", "type", "cap", "min_count", "bounds", "mean", "scale", "values", "cast"}
 
 // Export writes a to path. It refuses, by their names, columns that are hashed,
 // that depend on earlier rows, or that have values XML can't hold; and
@@ -142,7 +142,7 @@ func (e *export) plan() {
 		f := &e.spec.Fields[i]
 		for _, name := range f.From {
 			switch {
-			case f.Type == features.Num:
+			case f.Type == features.Num || f.Cast == features.CastBin:
 				e.number[name] = true
 			case e.part(f, name) != features.Whole:
 				e.text[e.spec.Schema.Find(features.Time)] = true

@@ -154,3 +154,20 @@ func TestRefuses(t *testing.T) {
 	a.Model = new(factor.Model)
 	f(a, "want lr, dt, rf, gbdt or gbdt-lr")
 }
+
+// TestCasts: what numbers are cast to is looked up, and odd values as they stand.
+func TestCasts(t *testing.T) {
+	doc := written(t, artifact(t,
+		features.Field{Name: "C1", From: []string{"C1"}, Type: features.Dict, Cast: features.CastInt, Dict: dictionary(t, "7", "007")},
+		features.Field{Name: "C16", From: []string{"C16"}, Type: features.Dict, Cast: features.CastDouble, Dict: dictionary(t, "15.0", "1.0E7", "x")},
+		features.Field{Name: "C14", From: []string{"C14"}, Type: features.Dict, Cast: features.CastBin, Bounds: []float64{2, 5}, Dict: dictionary(t, "3", "1")},
+		features.Field{Name: "C15", From: []string{"C15"}, Type: features.Dict, Cast: features.CastBin, Dict: dictionary(t, "1")},
+	))
+	has(t, doc,
+		`<Apply function="isNotIn"><FieldRef field="C1"/><Constant dataType="string">007</Constant></Apply>`,
+		`<row><in>15</in><out>15.0</out></row>`, `<row><in>1e+07</in><out>1.0E7</out></row>`, `mapMissingTo="?"`,
+		`<DataField name="C14" optype="continuous" dataType="double">`, `<Discretize field="C14"`,
+		`<DiscretizeBin binValue="9"><Interval closure="openClosed" rightMargin="2"/>`, `<DiscretizeBin binValue="8"><Interval closure="openClosed" leftMargin="5"/>`,
+		`<Apply function="isMissing"><FieldRef field="C15"/></Apply>`,
+	)
+}

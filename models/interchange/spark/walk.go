@@ -306,7 +306,7 @@ func (p *plan) bucketize(f flow) error {
 		if _, ours := p.derived[in]; !ours || invalid != "keep" {
 			way := refused[invalid]
 			if invalid == "keep" {
-				way = "fail at, unless the assembler keeps it,"
+				way = "fail at, unless the assembler keeps it"
 			}
 			p.note("%s: a row without %s Spark would %s; here it has a bucket after the last", s, in, way)
 		}
