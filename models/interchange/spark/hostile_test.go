@@ -1,12 +1,12 @@
 package spark
 
 import (
-	"errors"
 	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
