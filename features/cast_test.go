@@ -120,7 +120,9 @@ func TestCastIsEncoded(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		for i := range want {
 			row := b.Row(i)
-			enc.Encode(&row, ex)
+			if err := enc.Encode(&row, ex); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}); n != 0 {
 		t.Errorf("%v allocs: want 0", n)

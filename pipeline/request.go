@@ -63,7 +63,7 @@ func (p *Predictor) Check() error {
 	defer p.Put(r)
 	r.Columns(1, nothing{})
 	if err := r.Score(); err != nil {
-		return nil //nolint:nilerr // the row is at fault: there are columns that can't be empty
+		return nil // the row is at fault: there are columns that can't be empty
 	}
 	if x := r.P[0]; math.IsNaN(x) || x < 0 || x > 1 {
 		return fmt.Errorf("probability %v of an empty row: want 0..1", x)

@@ -88,7 +88,7 @@ func (s *Server) read(in io.Reader, b *buffer, length int64) (took int64, f *fau
 		for have := int64(len(b.in)); int64(len(b.in)) < have+want; {
 			n, err := in.Read(b.in[len(b.in) : have+want])
 			b.in = b.in[:int64(len(b.in))+int64(n)]
-			if err == io.EOF { //nolint:errorlint // a Reader gives io.EOF itself
+			if err == io.EOF { // a Reader gives io.EOF itself
 				if int64(len(b.in)) > s.o.MaxBody {
 					return took, s.tooLarge()
 				}

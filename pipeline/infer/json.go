@@ -212,14 +212,14 @@ func (s *scanner) skip(depth int) []byte {
 // that a row has for it: a string's, unescaped, and else the literal. null is
 // nil.
 func (s *scanner) scalar() []byte {
-	switch c := s.next(); {
-	case c == '"':
+	switch s.next() {
+	case '"':
 		return s.str()
-	case c == 't':
+	case 't':
 		return s.word("true")
-	case c == 'f':
+	case 'f':
 		return s.word("false")
-	case c == 'n':
+	case 'n':
 		s.word("null")
 		return nil
 	default:

@@ -69,7 +69,7 @@ func (s *Source) groupAtEnd(ctx context.Context) (bool, error) {
 		if next < 0 {
 			if next, err = s.control.GetOffset(s.o.Topic, p, sarama.OffsetOldest); err != nil {
 				s.note(fmt.Sprintf("topic %s: partition %d: first offset: %v", s.o.Topic, p, err))
-				return false, nil //nolint:nilerr // the next look may know
+				return false, nil // the next look may know
 			}
 		}
 		if next < end && !s.nothingBefore(&pipeline.Assignment{Topic: s.o.Topic, Partition: p}, next, end) {

@@ -275,7 +275,7 @@ func TestSentLongAfterScored(t *testing.T) {
 		}
 		send(t, c, r.topic, rows(0, 500))
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
+		t.Cleanup(cancel)
 		if sum, err := r.score(ctx); err != nil || sum.Rows != 500 || ctx.Err() != nil {
 			t.Fatalf("exactly once %v: %d rows, %v, %v", once, sum.Rows, err, ctx.Err())
 		}

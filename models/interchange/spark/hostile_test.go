@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -136,8 +137,9 @@ func TestHostileArchives(t *testing.T) {
 	}
 	// In a folder, a link that leaves it.
 	model := filepath.Join(dir, "model")
-	os.MkdirAll(filepath.Join(model, "metadata"), 0o700)
-	os.Symlink(secret, filepath.Join(model, "metadata", "part-00000"))
+	if err := errors.Join(os.MkdirAll(filepath.Join(model, "metadata"), 0o700), os.Symlink(secret, filepath.Join(model, "metadata", "part-00000"))); err != nil {
+		t.Fatal(err)
+	}
 	wantError(t, model, "escapes")
 	os.WriteFile(path, []byte("no archive"), 0o600)
 	wantError(t, path, "neither a folder nor an archive")
