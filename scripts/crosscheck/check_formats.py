@@ -149,7 +149,7 @@ def run_pmml(context):
         rows, c = criteo(context), ["--schema", "criteo"]
         cases += [("lr criteo", rows, c, False), ("lr values", rows, [*c, "--numbers-as-values"], True), ("dt criteo", rows, c, False),
                   ("gbdt criteo", rows, c, False), ("gbdt-lr criteo", rows, [*c, "--cross", "I1,C1"], True)]
-    judged = lambda rows: (context.some(rows, 5_000), odd_rows(context, rows, 3_000 if context.everything else 1_500))
+    judged = lambda rows: (context.some(rows, 2_000), odd_rows(context, rows, 3_000 if context.everything else 1_000))
     models = [(name, context.train(rows, "--algo", name.split()[0], *flags)[0], judged(rows)) for name, rows, flags in context.chosen(cases)]
     for name, model, rows in context.imported():
         models.append((f"spark {name}", model, (rows,) if rows else judged(data)))

@@ -54,7 +54,10 @@ func casts(t *testing.T, schema features.Schema) (lr, tree *models.Artifact) {
 			{Left: 1, Right: 2, Field: 7, Codes: []uint32{0, 1, 3}},
 			{Left: 3, Right: 4, Field: 2, Codes: []uint32{0, 2, 4}},
 			{Left: 5, Right: 6, Field: 4, Codes: []uint32{1, 3}},
-			{Value: .1}, {Value: -.2}, {Value: .3}, {Value: -.4},
+			{Value: .1},
+			{Value: -.2},
+			{Value: .3},
+			{Value: -.4},
 		},
 		{{Left: 1, Right: 2, Field: 5, Codes: []uint32{1, 3}}, {Value: .5}, {Value: -.6}},
 	})
