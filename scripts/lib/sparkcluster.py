@@ -11,6 +11,7 @@ base + 50 … of the driver, so that several clusters can stand side by side.
 import json
 import os
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -34,8 +35,10 @@ class Cluster:
     def flags(self):
         """Flags of ctr train that run its job here."""
         settings = {
-            "spark.executor.memory": f"{self.memory_mb - 512}m", "spark.driver.memory": "3g", "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1", "spark.driver.port": self.base + 50, "spark.ui.port": self.base + 60,
+            # The driver's Python; else it would be the first on the PATH.
+            "spark.pyspark.python": sys.executable,
+            "spark.executor.memory": f"{self.memory_mb - 512}m", "spark.driver.memory": "3g",
+            "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.port": self.base + 50, "spark.ui.port": self.base + 60,
             "spark.blockManager.port": self.base + 70, "spark.sql.shuffle.partitions": 2 * self.workers,
         }
         flags = ["--engine", "spark", "--master", self.url, "--spark-submit", str(SUBMIT)]
