@@ -12,6 +12,13 @@ import (
 // SparkAlgorithms are those that Spark can fit for ctr.
 var SparkAlgorithms = []string{"lr", "dt", "rf"}
 
+// Defaults of lr on Spark, whose iterations are jobs of their own: it ends where
+// the last 20 have made the loss better by less than this share of it.
+const (
+	sparkMaxIter = 100
+	sparkTol     = 1e-5
+)
+
 // Defaults of trees that Spark fits. The order of values by their rate (see
 // sparkjob's trees.py) leaves less to chance than ctr's own trees have to pay
 // for, so that only the price of a cut between two groups is asked: in models/trees
@@ -69,7 +76,7 @@ func (o *TrainOptions) sparkFaults() (faults []string) {
 func sparkSettings(algo string, o *models.Options) sparkjob.Settings {
 	s := sparkjob.Settings{
 		L1: orDefault(o.L1, 0), L2: orDefault(o.L2, linear.DefaultL2), MeanLoss: o.MeanLoss, Standardize: o.Standardize,
-		MaxIter: linear.DefaultMaxIter, Tol: 1e-7,
+		MaxIter: sparkMaxIter, Tol: sparkTol,
 		Depth: sparkDepthTree, MinLeaf: 20, Values: sparkValues, MinGroup: 20, MaxBins: 64, Price: sparkPriceTree, Smooth: 50,
 		Trees: 100, ColumnShare: orDefault(o.ColShare, .2), RowShare: orDefault(o.RowShare, 1),
 	}

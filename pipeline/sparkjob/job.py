@@ -35,6 +35,8 @@ import rows as meaning
 import trees
 from rows import Fault
 
+MARK = "="  # task.go has it too
+
 
 def tell(**event):
     print("@ctr " + json.dumps(event), flush=True)
@@ -68,6 +70,14 @@ def look(spark, task):
         return
     first = spark.read.text(names[0][0]).filter(f.length("value") > 0).take(1)
     tell(look={"format": "csv", "first": first[0][0] if first else ""})
+
+
+def marked(rows, task):
+    """Values begin with a mark, which ctr takes off again: OneHotEncoder fails
+    where one is empty."""
+    for i in range(len(task["fields"])):
+        rows = rows.withColumn(f"f{i}", f.concat(f.lit(MARK), f"f{i}"))
+    return rows
 
 
 def counted(train, task):
@@ -184,6 +194,7 @@ def train(spark, task):
         text = f.col(f"f{i}")
         capped = f.when(meaning.numbered(text) > limit, f.lit(meaning.number_text(limit))).otherwise(text)
         learn, held = (part and part.withColumn(f"f{i}", capped) for part in (learn, held))
+    learn, held = (part and marked(part, task) for part in (learn, held))
     model, kept = fit(spark, learn, task, n, sizes["train"]["weight"])
     done = {"split": split, "sizes": sizes, "caps": caps, "fields": [int(k[1:]) for k in kept], "spark": spark.version}
     if task["judge"]:

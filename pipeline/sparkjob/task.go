@@ -155,6 +155,10 @@ type Size struct {
 	Clicks int `json:"clicks"`
 }
 
+// ValueMark begins each value in the model that the program leaves: no value
+// is empty there.
+const ValueMark = '='
+
 // eventMark begins the lines that are events.
 const eventMark = "@ctr "
 
