@@ -10,6 +10,7 @@ base + 50 … of the driver, so that several clusters can stand side by side.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -64,6 +65,7 @@ class Cluster:
 
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # and so through __exit__
         try:
             self.start("master.Master", "--host", "127.0.0.1", "--port", self.base, "--webui-port", self.base + 1)
             for i in range(self.workers):
