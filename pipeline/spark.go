@@ -222,7 +222,9 @@ func (s *sparkTraining) imported(ctx context.Context, path string, done *sparkjo
 			return nil, fmt.Errorf("column %s: want one of the %d that were asked for", from.Name, len(s.plan.Fields))
 		}
 		f := s.plan.Fields[at]
-		f.Dict = from.Dict
+		if f.Dict, err = unmarked(from.Dict); err != nil {
+			return nil, fmt.Errorf("column %s: %w", f.Name, err)
+		}
 		if x, capped := done.Caps[at]; capped {
 			f.Cap = &x
 		}
@@ -237,6 +239,21 @@ func (s *sparkTraining) imported(ctx context.Context, path string, done *sparkjo
 		}
 	}
 	return a, nil
+}
+
+// unmarked gives the dictionary without the mark that each value begins with.
+func unmarked(d *features.Dictionary) (*features.Dictionary, error) {
+	from, _ := d.Tensors()
+	bytes, offsets := make([]byte, 0, len(from)), make([]uint64, 1, d.Len()+1)
+	for c := range d.Len() {
+		v := d.Value(uint32(c + 1))
+		if len(v) == 0 || v[0] != sparkjob.ValueMark {
+			return nil, fmt.Errorf("value %q: want %q before it", v, sparkjob.ValueMark)
+		}
+		bytes = append(bytes, v[1:]...)
+		offsets = append(offsets, uint64(len(bytes)))
+	}
+	return features.NewDictionary(bytes, offsets)
 }
 
 // sparkProgress tells an observer what a job tells.

@@ -12,14 +12,23 @@ import (
 // SparkAlgorithms are those that Spark can fit for ctr.
 var SparkAlgorithms = []string{"lr", "dt", "rf"}
 
-// Defaults of trees that Spark fits. Where ctr makes a split pay for the number
-// of values that it could choose from, Spark takes the best by chance as well,
-// so its trees are kept lower and know fewer values.
+// Defaults of lr on Spark, whose iterations are jobs of their own: it ends where
+// the last 20 have made the loss better by less than this share of it.
 const (
-	sparkDepthTree   = 6
+	sparkMaxIter = 100
+	sparkTol     = 1e-5
+)
+
+// Defaults of trees that Spark fits. The order of values by their rate (see
+// sparkjob's trees.py) leaves less to chance than ctr's own trees have to pay
+// for, so that only the price of a cut between two groups is asked: in models/trees
+// base + perGroup.
+const (
+	sparkDepthTree   = 16
 	sparkDepthForest = 12
-	sparkBinsTree    = 64
-	sparkBinsForest  = 128
+	sparkPriceTree   = 10.5
+	sparkPriceForest = 1.2
+	sparkValues      = 255
 	maxSparkDepth    = 30 // Spark numbers nodes in 32 bits
 )
 
@@ -67,13 +76,13 @@ func (o *TrainOptions) sparkFaults() (faults []string) {
 func sparkSettings(algo string, o *models.Options) sparkjob.Settings {
 	s := sparkjob.Settings{
 		L1: orDefault(o.L1, 0), L2: orDefault(o.L2, linear.DefaultL2), MeanLoss: o.MeanLoss, Standardize: o.Standardize,
-		MaxIter: linear.DefaultMaxIter, Tol: 1e-7,
-		Depth: sparkDepthTree, MinLeaf: 20, MaxBins: sparkBinsTree, Smooth: 50,
+		MaxIter: sparkMaxIter, Tol: sparkTol,
+		Depth: sparkDepthTree, MinLeaf: 20, Values: sparkValues, MinGroup: 20, MaxBins: 64, Price: sparkPriceTree, Smooth: 50,
 		Trees: 100, ColumnShare: orDefault(o.ColShare, .2), RowShare: orDefault(o.RowShare, 1),
 	}
 	s.Bootstrap = orDefault(o.Bootstrap, s.RowShare == 1)
 	if algo == "rf" {
-		s.Depth, s.MaxBins, s.Smooth = sparkDepthForest, sparkBinsForest, 5
+		s.Depth, s.Price, s.Smooth = sparkDepthForest, sparkPriceForest, 5
 	}
 	if o.MaxIter > 0 {
 		s.MaxIter = o.MaxIter

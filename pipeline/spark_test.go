@@ -87,6 +87,36 @@ func TestSparkSettings(t *testing.T) {
 	}
 }
 
+// TestUnmarked: values lose the mark that the job gives them, so that Spark,
+// whose one-hot encoder takes no empty value, can have them all.
+func TestUnmarked(t *testing.T) {
+	dict := func(values ...string) *features.Dictionary {
+		offsets := []uint64{0}
+		for _, v := range values {
+			offsets = append(offsets, offsets[len(offsets)-1]+uint64(len(v)))
+		}
+		d, err := features.NewDictionary([]byte(strings.Join(values, "")), offsets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	d, err := unmarked(dict("=a", "=", "==", "=\x1f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"a", "", "=", "\x1f"} {
+		if got := string(d.Value(uint32(i + 1))); got != want || d.Code([]byte(want)) != uint32(i+1) {
+			t.Errorf("value %d is %q: want %q", i+1, got, want)
+		}
+	}
+	for _, bad := range []string{"a", ""} {
+		if _, err := unmarked(dict("=x", bad)); err == nil || !strings.Contains(err.Error(), "want '=' before it") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
 func TestSparkParts(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"b.csv", "a.csv", "_SUCCESS", ".a.csv.crc", "day=1/c.csv", "_temporary/d.csv"} {

@@ -8,7 +8,8 @@ with "@ctr " and go on with a JSON object. All else that Spark prints is its log
 
 Values that came min_count times or more in the training rows get codes by
 falling count, ties by their bytes; StringIndexer's "keep" puts all others after
-them, where OneHotEncoder's dropLast makes them all zeros.
+them, where OneHotEncoder's dropLast makes them all zeros. Trees have an order
+of their own: trees.py.
 
 The model is written by this process, not by workers: it lies where ctr is,
 whatever the cluster can write to. Works with Spark 3.3 and newer.
@@ -22,7 +23,7 @@ import time
 
 from py4j.protocol import Py4JJavaError
 from pyspark.ml import PipelineModel
-from pyspark.ml.classification import DecisionTreeClassificationModel, LogisticRegression, RandomForestClassificationModel
+from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.feature import OneHotEncoder, StringIndexerModel, VectorAssembler
 from pyspark.ml.regression import DecisionTreeRegressor, RandomForestRegressor
 from pyspark.ml.util import Identifiable
@@ -31,7 +32,10 @@ from pyspark.sql import functions as f
 
 import judging
 import rows as meaning
+import trees
 from rows import Fault
+
+MARK = "="  # task.go has it too
 
 
 def tell(**event):
@@ -68,28 +72,51 @@ def look(spark, task):
     tell(look={"format": "csv", "first": first[0][0] if first else ""})
 
 
-def indexer(spark, train, task, limit):
-    """A StringIndexerModel of the values of all fields that any value is known
-    of. Their lists stay in the JVM: in Python a value would cost 50 µs."""
+def marked(rows, task):
+    """Values begin with a mark, which ctr takes off again: OneHotEncoder fails
+    where one is empty."""
+    for i in range(len(task["fields"])):
+        rows = rows.withColumn(f"f{i}", f.concat(f.lit(MARK), f"f{i}"))
+    return rows
+
+
+def counted(train, task):
+    """How often each value of each field comes, its weight and its clicks'."""
     names = [f"f{i}" for i in range(len(task["fields"]))]
     least = f.element_at(f.array(*[f.lit(field["min_count"]) for field in task["fields"]]), f.col("field") + 1)
-    values = train.select(f.posexplode(f.array(*names)).alias("field", "value")).groupBy("field", "value").count()
-    values = values.filter(f.col("count") >= least)
-    ordered = f.sort_array(f.collect_list(f.struct((-f.col("count")).alias("n"), "value"))).getField("value")
-    if limit:
-        ordered = f.slice(ordered, 1, limit)
-    rows = values.groupBy("field").agg(ordered.alias("values")).orderBy("field")._jdf.collectAsList()
+    values = train.select(f.posexplode(f.array(*names)).alias("field", "value"), "weight", "y")
+    values = values.groupBy("field", "value").agg(
+        f.count("*").alias("n"), f.sum("weight").alias("w"), f.sum(f.col("weight") * f.col("y")).alias("y"))
+    return values.withColumn("least", least)
+
+
+def by_count(values):
+    values = values.filter(f.col("n") >= f.col("least"))
+    order = f.sort_array(f.collect_list(f.struct((-f.col("n")).alias("n"), "value")))
+    return values.groupBy("field").agg(order.getField("value").alias("values"), f.lit(0).alias("others"))
+
+
+def indexer(spark, table):
+    """A StringIndexerModel of the values of all fields that any value is known
+    of, with the numbers of these and the places of all others. The lists stay in
+    the JVM: in Python a value would cost 50 µs."""
+    rows = table.select("field", "values", "others").orderBy("field")._jdf.collectAsList()
+    if rows.size() == 0:
+        raise Fault("no value of any column came often enough: want more rows, or a lower min-count")
     gateway = spark.sparkContext._gateway
     string = gateway.jvm.java.lang.String
-    lists = gateway.new_array(string, rows.size(), 0)
+    lists, kept, sizes, others = gateway.new_array(string, rows.size(), 0), [], [], []
     for i in range(rows.size()):
-        values = rows.get(i).getList(1)
-        lists[i] = gateway.new_array(string, values.size())
-        gateway.jvm.java.lang.System.arraycopy(values.toArray(), 0, lists[i], 0, values.size())
-    kept = [names[rows.get(i).getInt(0)] for i in range(rows.size())]
+        row = rows.get(i)
+        values = row.getList(1)
+        kept.append(f"f{row.getInt(0)}")
+        sizes.append(values.size())
+        others.append(row.getInt(2))
+        lists[i] = gateway.new_array(string, sizes[i])
+        gateway.jvm.java.lang.System.arraycopy(values.toArray(), 0, lists[i], 0, sizes[i])
     model = StringIndexerModel(gateway.jvm.org.apache.spark.ml.feature.StringIndexerModel(Identifiable().uid, lists))
     model.setInputCols(kept).setOutputCols([k + "_index" for k in kept]).setHandleInvalid("keep")
-    return model, kept
+    return model, kept, sizes, others
 
 
 def estimator(task, n, weight):
@@ -112,66 +139,40 @@ def estimator(task, n, weight):
                                  subsamplingRate=s["row_share"], bootstrap=s["bootstrap"], **columns)
 
 
-def classifier(spark, fitted, rows):
-    """The classifier of trees that were fitted as a regression, with so many rows
-    at its parent's probability added to each node, as ctr does: a leaf that saw
-    no click would say 0.
-
-    Spark's classifiers join two leaves whose likelier class is the same, which
-    among clicks leaves next to no tree. A regression of 0 and 1 by variance,
-    half of Gini's impurity, has the same splits and keeps them all."""
-    gateway = spark.sparkContext._gateway
-    spark_ml, mllib = gateway.jvm.org.apache.spark.ml, gateway.jvm.org.apache.spark.mllib
-
-    def convert(node, above):
-        n, yes, _ = node.impurityStats().stats()
-        p = (yes + rows * above) / (n + rows)
-        stats = gateway.new_array(gateway.jvm.double, 2)
-        stats[0], stats[1] = n * (1 - p), n * p
-        figures = (1.0 if p > 0.5 else 0.0, 2 * p * (1 - p))
-        counts = mllib.tree.impurity.GiniCalculator(stats, round(n))
-        if node.subtreeDepth() == 0:
-            return spark_ml.tree.LeafNode(*figures, counts)
-        children = convert(node.leftChild(), p), convert(node.rightChild(), p)
-        return spark_ml.tree.InternalNode(*figures, node.gain(), *children, node.split(), counts)
-
-    def tree(old):
-        root = old._java_obj.rootNode()
-        n, yes, _ = root.impurityStats().stats()
-        return spark_ml.classification.DecisionTreeClassificationModel(Identifiable().uid, convert(root, yes / n), fitted.numFeatures, 2)
-
-    if not hasattr(fitted, "trees"):
-        return DecisionTreeClassificationModel(tree(fitted))
-    trees = gateway.new_array(spark_ml.classification.DecisionTreeClassificationModel, len(fitted.trees))
-    for i, old in enumerate(fitted.trees):
-        trees[i] = tree(old)
-    return RandomForestClassificationModel(spark_ml.classification.RandomForestClassificationModel(Identifiable().uid, trees, fitted.numFeatures, 2))
-
-
 def fit(spark, train, task, n, weight):
     """The fitted stages and the model of vectors."""
-    linear = task["algo"] == "lr"
     tell(step="values")
-    index, kept = indexer(spark, train, task, 0 if linear else task["settings"]["max_bins"] - 1)
-    stages, columns = [index], index.getOutputCols()
-    if linear:
-        hot = [k + "_hot" for k in kept]
-        encoder = OneHotEncoder(inputCols=columns, outputCols=hot, dropLast=True, handleInvalid="error")
-        stages, columns = [index, encoder.fit(index.transform(train.limit(1)))], hot
-    stages.append(VectorAssembler(inputCols=columns, outputCol="features"))
+    values = counted(train, task)
+    if task["algo"] != "lr":
+        return fit_trees(spark, train, task, values, n, weight)
+    index, kept, _, _ = indexer(spark, by_count(values))
+    hot = [k + "_hot" for k in kept]
+    encoder = OneHotEncoder(inputCols=index.getOutputCols(), outputCols=hot, dropLast=True, handleInvalid="error")
+    stages = [index, encoder.fit(index.transform(train.limit(1))), VectorAssembler(inputCols=hot, outputCol="features")]
     vectors = PipelineModel(stages).transform(train).select("y", "weight", "features")
-    if linear:  # names of all columns are of no use, and slow in the hundred thousands
-        vectors = vectors.withColumn("features", f.col("features").alias("features", metadata={}))
+    # Names of all columns are of no use, and slow in the hundred thousands.
+    vectors = vectors.withColumn("features", f.col("features").alias("features", metadata={}))
+    return PipelineModel([*stages, fitted(vectors, task, n, weight)]), kept
+
+
+def fit_trees(spark, train, task, values, n, weight):
+    index, kept, sizes, others = indexer(spark, trees.ordered(values, task["settings"]))
+    columns = index.getOutputCols()
+    vectors = trees.numbers(index.transform(train), columns, sizes, others).select("y", "weight", "features")
+    model = fitted(vectors, task, n, weight)
+    tell(step="smooth")
+    model = trees.Converter(spark, task["settings"], sizes, others).model(model)
+    return PipelineModel([index, VectorAssembler(inputCols=columns, outputCol="features"), model]), kept
+
+
+def fitted(vectors, task, n, weight):
     vectors = vectors.persist()
     tell(step="vectors")
     vectors.count()
     tell(step="fit")
     model = estimator(task, n, weight).fit(vectors)
     vectors.unpersist()
-    if not linear:
-        tell(step="smooth")
-        model = classifier(spark, model, task["settings"]["smooth"])
-    return PipelineModel([*stages, model]), kept
+    return model
 
 
 def train(spark, task):
@@ -193,6 +194,7 @@ def train(spark, task):
         text = f.col(f"f{i}")
         capped = f.when(meaning.numbered(text) > limit, f.lit(meaning.number_text(limit))).otherwise(text)
         learn, held = (part and part.withColumn(f"f{i}", capped) for part in (learn, held))
+    learn, held = (part and marked(part, task) for part in (learn, held))
     model, kept = fit(spark, learn, task, n, sizes["train"]["weight"])
     done = {"split": split, "sizes": sizes, "caps": caps, "fields": [int(k[1:]) for k in kept], "spark": spark.version}
     if task["judge"]:

@@ -5,7 +5,7 @@ that ctr gives them. Average precision and calibration error are left out.
 import math
 
 from pyspark.ml.evaluation import BinaryClassificationEvaluator
-from pyspark.ml.functions import vector_to_array
+from pyspark.sql import Column
 from pyspark.sql import functions as f
 
 CLIP = 2.0**-52  # keeps probabilities from 0 and 1 in the log loss, as ctr does
@@ -13,7 +13,9 @@ GRID = 10_000  # thresholds that are tried
 
 
 def probabilities(model, rows):
-    return model.transform(rows).select("y", "weight", "probability", vector_to_array("probability")[1].alias("p"))
+    # The function of that name in pyspark.ml.functions, a module that needs pandas.
+    array = rows.sparkSession._jvm.org.apache.spark.ml.functions.vector_to_array(f.col("probability")._jc, "float64")
+    return model.transform(rows).select("y", "weight", "probability", Column(array)[1].alias("p"))
 
 
 def threshold(judged, task):

@@ -10,7 +10,7 @@ import (
 	"ctr/models/metrics"
 )
 
-//go:embed job.py rows.py judging.py
+//go:embed job.py judging.py rows.py trees.py
 var program embed.FS
 
 // What a Task can ask for.
@@ -84,8 +84,11 @@ type Settings struct {
 
 	Depth       int     `json:"depth"`
 	MinLeaf     int     `json:"min_leaf"`
-	MaxBins     int     `json:"max_bins"` // one more than the values of a field that a tree tells apart
-	Smooth      float64 `json:"smooth"`   // rows at its parent's probability that are added to each node
+	Values      int     `json:"values"`    // of a field that a tree tells apart, at most
+	MinGroup    int     `json:"min_group"` // rows that such a value has, at least
+	MaxBins     int     `json:"max_bins"`  // one more than the cuts between them that Spark tries
+	Price       float64 `json:"price"`     // what a split must explain, over p(1-p) of its node
+	Smooth      float64 `json:"smooth"`    // rows at its parent's probability that are added to each node
 	Trees       int     `json:"trees"`
 	ColumnShare float64 `json:"column_share"`
 	RowShare    float64 `json:"row_share"`
@@ -151,6 +154,10 @@ type Size struct {
 	Rows   int `json:"rows"`
 	Clicks int `json:"clicks"`
 }
+
+// ValueMark begins each value in the model that the program leaves: no value
+// is empty there.
+const ValueMark = '='
 
 // eventMark begins the lines that are events.
 const eventMark = "@ctr "

@@ -10,7 +10,9 @@ base + 50 … of the driver, so that several clusters can stand side by side.
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -34,8 +36,10 @@ class Cluster:
     def flags(self):
         """Flags of ctr train that run its job here."""
         settings = {
-            "spark.executor.memory": f"{self.memory_mb - 512}m", "spark.driver.memory": "3g", "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1", "spark.driver.port": self.base + 50, "spark.ui.port": self.base + 60,
+            # The driver's Python; else it would be the first on the PATH.
+            "spark.pyspark.python": sys.executable,
+            "spark.executor.memory": f"{self.memory_mb - 512}m", "spark.driver.memory": "3g",
+            "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.port": self.base + 50, "spark.ui.port": self.base + 60,
             "spark.blockManager.port": self.base + 70, "spark.sql.shuffle.partitions": 2 * self.workers,
         }
         flags = ["--engine", "spark", "--master", self.url, "--spark-submit", str(SUBMIT)]
@@ -61,6 +65,7 @@ class Cluster:
 
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # and so through __exit__
         try:
             self.start("master.Master", "--host", "127.0.0.1", "--port", self.base, "--webui-port", self.base + 1)
             for i in range(self.workers):
