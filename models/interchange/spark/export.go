@@ -166,7 +166,7 @@ func (e *exporter) category(i int, f *features.Field) int {
 		e.bounds = append(e.bounds, boundsOf(f))
 	} else {
 		p.in = f.From[0]
-		if len(f.From) > 1 || f.Part != features.Whole || f.Cap != nil || f.Cast != features.AsRead || !plain(p.in) || f.Dict.Code(nil) != 0 {
+		if len(f.From) > 1 || f.Part != features.Whole || f.Cap != nil || f.Cast != features.AsRead || !plain(p.in) || f.Dict.Code(nil) != 0 || numbers(f.Dict) {
 			p.in = e.derive(i, whatText)
 		}
 		if f.Dict.Code(nil) != 0 {

@@ -44,6 +44,16 @@ func (l labels) cast() features.Cast {
 	return features.AsRead
 }
 
+// numbers reports whether an import would take d for that of a column which was
+// cast: the export says that it was not.
+func numbers(d *features.Dictionary) bool {
+	l := make(labels, d.Len())
+	for c := range l {
+		l[c] = d.Value(uint32(c + 1))
+	}
+	return l.cast() != features.AsRead
+}
+
 func (l labels) all(c features.Cast) bool {
 	var room []byte
 	for _, v := range l {

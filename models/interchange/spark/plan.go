@@ -158,7 +158,8 @@ func (p *plan) indexed(s *stage, column, out string, l labels, keep bool) (slot,
 			}
 			return append(dst, label...)
 		}
-	case !p.asRead && len(f.From) == 1 && f.Cap == nil && f.Cast == features.AsRead:
+	// What ctr exported says itself what it casts.
+	case !p.asRead && p.derived[column].Column == "" && len(f.From) == 1 && f.Cap == nil && f.Cast == features.AsRead:
 		if f.Cast = l.cast(); f.Cast == features.CastDouble {
 			write = inJava
 		}
