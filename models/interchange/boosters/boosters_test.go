@@ -326,3 +326,18 @@ func FuzzXGBoost(f *testing.F) {
 	f.Add([]byte(fixture(f, "pandas.ubj")))
 	fuzz(f, "*.json", parseXGBoost)
 }
+
+// TestZeros: the fixture has splits that send zero another way than its
+// neighbours, which take more nodes than the file has.
+func TestZeros(t *testing.T) {
+	e, err := parseLightGBM([]byte(fixture(t, "zero.txt")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tree := range e.trees {
+		if len(tree) > 2*12-1 {
+			return
+		}
+	}
+	t.Error("no tree has more nodes than LightGBM's: want a fixture with such splits")
+}
