@@ -76,6 +76,16 @@ e2e: build ## Replay and score through a real Apache Kafka, beside kcat and its 
 	scripts/serve/run.sh "$(CURDIR)/ctr"
 	scripts/e2e/deploycheck.sh "$(CURDIR)/ctr"
 	scripts/e2e/page.sh "$(CURDIR)/ctr"
+	scripts/serve/clients.sh "$(CURDIR)/ctr"
+
+.PHONY: clients
+clients: build ## Score through ctr serve with Triton's, KServe's and MLServer's own clients (installs them, pinned)
+	scripts/serve/clients.sh "$(CURDIR)/ctr"
+
+.PHONY: proto
+proto: ## Compile oip.proto into the descriptor that tests read (needs python3; installs a pinned protoc)
+	@python=$$(scripts/lib/peers.sh scripts/serve/requirements/proto.txt); \
+	cd pipeline/infer/oip && "$$python" -m grpc_tools.protoc -I. --include_imports -ooip.pb oip.proto
 
 .PHONY: page
 page: build ## Look at the live page in headless Chromium and at ctr watch (needs Node.js; PICTURE=docs/page.png draws it)

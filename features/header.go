@@ -47,7 +47,7 @@ func (r *Reader) begin(o *ReaderOptions) error {
 // firstLine reads until the tail begins with a whole line that is not empty,
 // or with as much of one as a row may have.
 func (r *Reader) firstLine() error {
-	r.tail = r.fill(nil, max(r.chunk, 4))
+	r.tail = r.fill(r.tail, max(r.chunk, 4))
 	if bytes.HasPrefix(r.tail, []byte("\xff\xfe")) || bytes.HasPrefix(r.tail, []byte("\xfe\xff")) {
 		return WithHint(fmt.Errorf("%s: UTF-16 text: want UTF-8", r.name), "iconv -f UTF-16 -t UTF-8 converts it")
 	}

@@ -46,7 +46,14 @@ type ReaderOptions struct {
 	// Chunk is the number of bytes read for one block. The default is 256 KiB.
 	// Text of known size that is one more byte at most comes in one block.
 	Chunk int
+	// Buffer, where not nil, is memory for what is read before the first block:
+	// with Chunk and ChunkPadding bytes of capacity the Reader needs none of its
+	// own. It is the caller's again once the Reader is done with.
+	Buffer []byte
 }
+
+// ChunkPadding is how much more than Chunk a Buffer must be able to hold.
+const ChunkPadding = blockPadding
 
 const (
 	chunkSize     = 256 << 10 // fits the second-level cache with its bounds
@@ -132,7 +139,7 @@ func NewReader(in io.Reader, name string, o ReaderOptions) (*Reader, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Reader{in: in, name: name, schema: o.Schema, comma: o.Comma, maxRow: o.MaxRow, chunk: o.Chunk, sum: xxhash.New()}
+	r := &Reader{in: in, name: name, schema: o.Schema, comma: o.Comma, maxRow: o.MaxRow, chunk: o.Chunk, sum: xxhash.New(), tail: o.Buffer[:0]}
 	if r.maxRow == 0 {
 		r.maxRow = defaultMaxRow
 	}

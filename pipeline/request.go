@@ -104,6 +104,7 @@ type Request struct {
 	of   *Predictor
 	with bound   // of Rows
 	csv  []bound // layouts of CSV rows that came before
+	text []byte  // memory of their Reader
 	rows *rowScorer
 	ex   *features.Example
 	bad  *RequestError
@@ -153,6 +154,8 @@ func (r *Request) CSV(text []byte, maxRow, maxRows int) error {
 		return err
 	}
 	o.Chunk = len(text) + 1
+	r.text = slices.Grow(r.text[:0], o.Chunk+features.ChunkPadding)
+	o.Buffer = r.text
 	read, err := features.NewReader(bytes.NewReader(text), csvName, o)
 	if err != nil {
 		return err

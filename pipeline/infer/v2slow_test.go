@@ -9,8 +9,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"testing"
-	"unicode/utf8"
 )
 
 // readSlow is the simple twin of inference.rest: it builds a tree by
@@ -34,9 +32,9 @@ func readSlow(body []byte, header string, l limits) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	top, ok := v.(object)
+	top, ok := v.(tree)
 	if !ok {
-		return "", errors.New("no object")
+		return "", errors.New("no tree")
 	}
 	s := slow{rest: body[length:], limits: l}
 	for _, key := range []string{"id", "inputs", "outputs", "parameters"} {
@@ -73,9 +71,9 @@ type member struct {
 	value any
 }
 
-type object []member
+type tree []member
 
-func (o object) get(key string) any {
+func (o tree) get(key string) any {
 	for _, m := range o {
 		if m.key == key {
 			return m.value
@@ -84,7 +82,7 @@ func (o object) get(key string) any {
 	return nil
 }
 
-func (o object) count(key string) (n int) {
+func (o tree) count(key string) (n int) {
 	for _, m := range o {
 		if m.key == key {
 			n++
@@ -93,7 +91,7 @@ func (o object) count(key string) (n int) {
 	return n
 }
 
-// slowValue gives a value: nil, bool, string, json.Number, []any or object.
+// slowValue gives a value: nil, bool, string, json.Number, []any or tree.
 func slowValue(d *json.Decoder, depth int) (any, error) {
 	t, err := d.Token()
 	if err != nil {
@@ -118,7 +116,7 @@ func slowValue(d *json.Decoder, depth int) (any, error) {
 		_, err = d.Token()
 		return list, err
 	}
-	o := object{}
+	o := tree{}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
@@ -154,18 +152,18 @@ func slowText(v any) string {
 	return "?"
 }
 
-// parameters gives an object that may be null.
-func (o object) parameters(key string) (object, error) {
+// parameters gives an tree that may be null.
+func (o tree) parameters(key string) (tree, error) {
 	switch p := o.get(key).(type) {
 	case nil:
 		return nil, nil
-	case object:
+	case tree:
 		return p, nil
 	}
 	return nil, errors.New(key)
 }
 
-func (s *slow) outputs(top object) error {
+func (s *slow) outputs(top tree) error {
 	p, err := top.parameters("parameters")
 	if err != nil {
 		return err
@@ -188,7 +186,7 @@ func (s *slow) outputs(top object) error {
 	}
 	asked := map[string]string{}
 	for _, v := range list {
-		o, ok := v.(object)
+		o, ok := v.(tree)
 		if !ok || o.count("name") != 1 || o.count("parameters") > 1 {
 			return errors.New("output")
 		}
@@ -222,7 +220,7 @@ func (s *slow) outputs(top object) error {
 }
 
 func (s *slow) input(v any) error {
-	o, ok := v.(object)
+	o, ok := v.(tree)
 	if !ok {
 		return errors.New("input")
 	}
@@ -354,92 +352,6 @@ func slowData(kind string, data any) ([]string, error) {
 		values = append(values, slowText(v))
 	}
 	return values, nil
-}
-
-// fast gives what inference.rest has made of a request in the form of readSlow.
-func fast(q *inference) string {
-	s := "id -\n"
-	if q.id != nil {
-		s = fmt.Sprintf("id %q\n", q.id)
-	}
-	for o := probability; o <= ids; o <<= 1 {
-		how := ""
-		if q.asked&o != 0 {
-			how = fmt.Sprint(q.inBinary()&o != 0)
-		}
-		s += fmt.Sprintf("%s %s\n", o.name(), how)
-	}
-	for _, t := range q.inputs {
-		s += fmt.Sprintf("%q", t.name)
-		for _, v := range q.values[t.from:t.to] {
-			if v.kind() == kindNull {
-				s += " -"
-			} else {
-				s += fmt.Sprintf(" %q", q.text(v))
-			}
-		}
-		s += "\n"
-	}
-	return s
-}
-
-var anInfer = `{"id":"7","inputs":[{"name":"site","shape":[2],"datatype":"BYTES","data":["s1","s\u0032\\"]},` +
-	`{"name":"hour","shape":[2,1],"datatype":"INT32","data":[[14102100],[null]]},` +
-	`{"parameters":{"content_type":"base64"},"data":["czE=",null],"shape":[2],"datatype":"BYTES","name":"device"},` +
-	`{"name":"price","shape":[2],"datatype":"FP64","data":[-1.50e3,12]},{"name":"ok","shape":[2],"datatype":"BOOL","data":[true,false]}],` +
-	`"outputs":[{"name":"probability"},{"name":"id","parameters":{"binary_data":true}}],"parameters":{"binary_data_output":false},"x":{"y":[{}]}}`
-
-const binaryInfer = `{"inputs":[{"name":"site","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":11}},` +
-	`{"name":"price","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`
-
-// FuzzInfer holds the reader of requests to its simple twin.
-func FuzzInfer(f *testing.F) {
-	add := func(json, binary, header string) { f.Add([]byte(json+binary), header) }
-	add(anInfer, "", "")
-	binary := "\x02\x00\x00\x00s1\x01\x00\x00\x00s\x00\x00\xc0\x3f"
-	add(binaryInfer, binary, strconv.Itoa(len(binaryInfer)))
-	add(binaryInfer, binary[1:], strconv.Itoa(len(binaryInfer)))
-	for _, part := range []string{
-		`"data":[1,2]`, `"data":[[1],[2]]`, `"data":[[1],2]`, `"data":[[1,2]]`, `"data":[1,]`, `"data":[-0,0.0]`, `"data":[1e5,01]`,
-		`"data":["a","b"]`, `"data":[[],[]]`, `"data":[300,-129]`, `"data":[true,null]`, `"data":1`, `"data":[]`, `"data":[1,2],"data":[1,2]`,
-	} {
-		for _, kind := range []string{"BYTES", "INT8", "UINT64", "FP32", "BOOL", "INT"} {
-			add(`{"inputs":[{"name":"a","datatype":"`+kind+`","shape":[2],`+part+`}]}`, "", "")
-		}
-	}
-	for _, shape := range []string{"[]", "[2,1]", "[2,1,1]", "[-2]", "[2.0]", "2", "[99999999999]", "[0]", "[2,2]", "[1,2]"} {
-		add(`{"inputs":[{"name":"a","datatype":"INT8","shape":`+shape+`,"data":[1,2]}]}`, "", "")
-	}
-	for _, text := range []string{`{}`, "{}\x00", `{"inputs":[]}`, `{"inputs":null}`, `{"id":null,"inputs":[],"outputs":null,"parameters":null}`, `[]`, "", `{"inputs":[]}x`,
-		`{"inputs":[],"x":` + strings.Repeat("[", 15) + strings.Repeat("]", 15) + `}`, `{"inputs":[],"x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`,
-		`{"id":5,"inputs":[]}`, `{"inputs":[],"outputs":[{"name":"x"}]}`, `{"inputs":[],"x":"\q"}`, `{"inputs":[],"x":-}`, "{\"inputs\":[],\"x\":\"\x01\"}"} {
-		add(text, "", "")
-	}
-	l := limits{rows: 5, bytes: 1000}
-	f.Fuzz(func(t *testing.T, body []byte, header string) {
-		if !utf8.Valid(body) && header == "" || bytes.Contains(bytes.ToLower(body), []byte(`\ud`)) {
-			return // strings that need not be UTF-8: see TestInferBytes
-		}
-		want, err := readSlow(body, header, l)
-		q := newInference(l)
-		defer q.free()
-		h := map[string][]string{}
-		if header != "" {
-			h[headerLength] = []string{header}
-			if n, err := strconv.Atoi(header); err == nil && n >= 0 && n <= len(body) && !utf8.Valid(body[:n]) {
-				return
-			}
-		}
-		fault := q.rest(h, body)
-		switch {
-		case (fault == nil) != (err == nil):
-			t.Fatalf("%q %q: %v, want %v", header, body, fault, err)
-		case fault != nil && fault.status != 400 && fault.status != 413:
-			t.Fatalf("%q: %d %v", body, fault.status, fault)
-		case fault == nil && fast(q) != want:
-			t.Fatalf("%q:\n%s\nwant\n%s", body, fast(q), want)
-		}
-	})
 }
 
 // slowBinary gives the elements of a binary tensor by fmt and strconv alone.
