@@ -36,7 +36,7 @@ test: ## Run the unit and integration tests (needs Go alone)
 
 .PHONY: race
 race: ## Run the tests with the race detector
-	go test -race ./...
+	go test -race -timeout 20m ./...
 
 .PHONY: cover
 cover: ## Run the tests and print the coverage of each package and of all
