@@ -295,9 +295,13 @@ func (o *serveOptions) watch(ctx context.Context, registry *infer.Registry, serv
 			server.Drain()
 			if o.drain > 0 {
 				say(fmt.Sprintf("draining for %v", o.drain))
-				time.Sleep(o.drain)
 			}
-			return nil
+			select {
+			case err := <-server.Failed():
+				return err
+			case <-time.After(o.drain):
+				return nil
+			}
 		}
 	}
 }
