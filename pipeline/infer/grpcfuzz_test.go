@@ -138,6 +138,7 @@ func FuzzInferRequest(f *testing.F) {
 	f.Add([]byte("\x2a\x13\x0a\x01a\x12\x05INT32\x18\x01\x2a\x04\x10\x01\x10\x02")) // not packed
 	f.Add([]byte("\x0a\x02\xff\xfe"))
 	f.Add([]byte("\x0b\x0c\x3a\x00"))
+	f.Add([]byte("\xb0\xe6\xe6\xe60v")) // a field number beyond what protobuf has
 	l := limits{rows: 5, bytes: 1000}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if strings.Contains(string(b), "base64") || len(b) > 900 {

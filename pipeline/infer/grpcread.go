@@ -21,6 +21,9 @@ func fields(message []byte, member func(num protowire.Number, of protowire.Type,
 		if n < 0 {
 			return malformed(n)
 		}
+		if num > protowire.MaxValidNumber { // ConsumeTag takes numbers that fit an int32
+			return badRequest("message: field number %d, want at most %d", num, protowire.MaxValidNumber)
+		}
 		message = message[n:]
 		var b []byte
 		var x uint64

@@ -128,8 +128,9 @@ for (const colorScheme of ['light', 'dark']) {
 }
 
 test('it is used by keyboard', async () => {
-  const { page, close } = await h.open(url);
-  await h.drawn(page);
+  const { page, eye, close } = await h.open(url);
+  const trickle = h.ctr(['replay', 'rows.csv', '--topic', 'clicks', '--limit', '100', '--rate', '10', '--brokers', brokers, '--quiet']); // one is looked at each second
+  await page.waitForSelector('#last tbody tr:nth-child(2) button');
   const focused = () => page.evaluate(() => {
     const e = document.activeElement, s = getComputedStyle(e), next = e.nextElementSibling && getComputedStyle(e.nextElementSibling);
     return { name: e.id || e.name || e.tagName, text: e.textContent, seen: s.outlineStyle !== 'none' || (e.type === 'radio' && next.outlineStyle !== 'none') };
@@ -147,13 +148,19 @@ test('it is used by keyboard', async () => {
   for (const want of ['pause', 'span', 'SUMMARY', 'A']) assert.ok(seen.includes(want), `${want} is not among ${seen}`);
   await page.focus('#last tbody tr:nth-child(2) button');
   const time = await page.locator('#last tbody tr:nth-child(2) button').last().textContent();
+  const newest = eye.live.predictions[0].time;
+  await h.until('newer predictions come', () => eye.live.predictions[0].time !== newest);
+  await h.sleep(200);
+  assert.ok(await page.getByText('The list waits while you choose.').isVisible());
   await page.keyboard.press('Enter');
   assert.match(await page.locator('#last .lead').textContent(), new RegExp(`^Picked, ${time}`));
   await page.getByRole('button', { name: 'Follow the newest' }).press('Enter');
+  await h.until('the list goes on', async () => !(await page.getByText('The list waits while you choose.').isVisible()));
   assert.match(await page.locator('#last .lead').textContent(), /^The newest/);
   await page.focus('input[value=seconds]');
   await page.keyboard.press('ArrowRight');
   assert.ok(await page.locator('input[value=minutes]').isChecked());
+  await trickle;
   await close();
 });
 

@@ -7,6 +7,7 @@ import { clock, cut, dash, dec, signed } from './format.js';
 
 let picked = null; // the prediction that was picked, else the newest is shown
 let latest = null;
+let shown = []; // what the list has
 
 const same = (a, b) => a && b && a.time === b.time && a.place === b.place && a.id === b.id;
 
@@ -20,10 +21,11 @@ function build(root) {
   follow.addEventListener('click', () => { picked = null; draw(); });
   const list = table('Last predictions, the newest first', [{ text: 'Time', left: true }, 'Probability', 'Click?', 'Label', { text: 'Most by', left: true }, { text: 'Where', left: true }]);
   const pickers = new WeakMap(); // a row's button
+  const held = make('p', { class: 'note', hidden: true }, 'The list waits while you choose.');
   const empty = make('p', { class: 'empty', hidden: true }, 'None yet: about one row a second is looked at once rows come.');
-  const halves = make('div', { class: 'halves' }, make('div', { class: 'one' }, make('div', { class: 'head' }, heading, follow), lead, why.node, none), make('div', {}, list.node));
+  const halves = make('div', { class: 'halves' }, make('div', { class: 'one' }, make('div', { class: 'head' }, heading, follow), lead, why.node, none), make('div', {}, list.node, held));
   root.append(halves, empty);
-  return { why, heading, lead, none, follow, list, pickers, empty, halves };
+  return { why, heading, lead, none, follow, list, pickers, held, empty, halves };
 }
 
 export function last(live) {
@@ -39,26 +41,33 @@ function draw() {
   if (!all.length) return;
   const one = picked ?? all[0];
   detail(e, one);
-  rows(e.list, all.slice(0, 10).map((p) => [
+  const waits = chosenFrom(e.list.node) && shown.length > 0;
+  show(e.held, waits);
+  if (!waits) shown = all.slice(0, 10);
+  rows(e.list, shown.map((p) => [
     { text: clock(p.time), cls: 'pick' }, { text: dec(p.probability), value: p.probability }, p.prediction ? 'click' : 'no',
     p.label === null ? dash : p.label ? 'click' : 'no', strongest(p), cut(p.place || (p.id ?? dash), 30)]));
-  pickable(e, all, one);
+  pickable(e, one);
 }
 
+// chosenFrom tells whether somebody points at a list or has the focus in it: rows
+// that move then would be other ones by the time of a click.
+const chosenFrom = (node) => node.contains(document.activeElement) || (matchMedia('(hover: hover)').matches && node.matches(':hover'));
+
 // pickable puts a button into each row's time.
-function pickable(e, all, one) {
+function pickable(e, one) {
   [...e.list.body.children].forEach((tr, i) => {
     const cell = tr.children[0];
     let button = e.pickers.get(cell);
     if (!button) {
       button = make('button', { type: 'button', class: 'link' });
-      button.addEventListener('click', () => { picked = latest.predictions[button.at]; draw(); });
+      button.addEventListener('click', () => { picked = shown[button.at]; draw(); });
       e.pickers.set(cell, button);
     }
     button.at = i;
-    text(button, clock(all[i].time));
+    text(button, clock(shown[i].time));
     if (cell.firstChild !== button) cell.replaceChildren(button);
-    const on = same(all[i], one);
+    const on = same(shown[i], one);
     attr(button, 'aria-pressed', String(on && picked !== null));
     attr(tr, 'class', on ? 'on' : null);
   });
