@@ -95,8 +95,10 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(newPartitioner)),
 		kgo.ProducerBatchCompression(k),
 		kgo.ProducerBatchMaxBytes(int32(max(512, p.limit-batchSlack))),
-		// Larger requests cost less a message; 5 ms is the longest they are waited for.
-		kgo.ProducerLinger(5*time.Millisecond),
+		// Larger requests cost less a message. While earlier ones have no answer
+		// messages gather by themselves: the wait is for slow rates, where it is
+		// most of a message's latency.
+		kgo.ProducerLinger(time.Millisecond),
 		kgo.MaxBufferedRecords(o.InFlight),
 		// A broker that has just come up may not know its topics yet, and the
 		// client itself tries for ever: what ends it is its patience.
