@@ -23,12 +23,10 @@ import (
 	"ctr/pipeline/kafka"
 )
 
-// Settings of BenchmarkScorerLatency: rows a second, how long rows are sent that
-// don't count, once the first prediction is there (a Java program gets faster
+// Settings of BenchmarkScorerLatency: how long rows are sent that don't count, once the first prediction is there (a Java program gets faster
 // for some seconds), how long those that do, and how long a program may take to
 // its first prediction, and to its last one after the last row.
 const (
-	scorerRate    = 100
 	scorerWarm    = 10 * time.Second
 	scorerLasting = 30 * time.Second
 	scorerStarts  = 2 * time.Minute
@@ -39,14 +37,19 @@ const (
 // one, from Send to a reader of the second. CTR_BENCH_SCORER is its command, for
 // a shell, with BROKERS, IN and OUT in its environment; it is killed at the end.
 // CTR_BENCH_FILE has the rows: CSV with a header, an id first, in whose place
-// they say when they were sent. Predictions are JSON with that id as a string.
+// they say when they were sent. CTR_BENCH_RATE is how many are sent a second
+// (100). Predictions are JSON with that id as a string.
 func BenchmarkScorerLatency(b *testing.B) {
 	command, file := os.Getenv("CTR_BENCH_SCORER"), os.Getenv("CTR_BENCH_FILE")
 	if command == "" || file == "" {
 		b.Skip("CTR_BENCH_SCORER and CTR_BENCH_FILE: want a command and a file of rows")
 	}
 	c := cluster(b)
-	m := &measured{in: newTopic(b, c, 1), out: newTopic(b, c, 1), cluster: c, rows: withoutIDs(b, file)}
+	rate, err := strconv.Atoi(cmp.Or(os.Getenv("CTR_BENCH_RATE"), "100"))
+	if err != nil || rate < 1 {
+		b.Fatalf("CTR_BENCH_RATE: %q: want a number of at least 1", os.Getenv("CTR_BENCH_RATE"))
+	}
+	m := &measured{rate: rate, in: newTopic(b, c, 1), out: newTopic(b, c, 1), cluster: c, rows: withoutIDs(b, file)}
 	ctx, cancel := context.WithTimeout(b.Context(), scorerStarts+scorerWarm+scorerLasting+scorerEnds)
 	defer cancel()
 	ctx, stop := m.start(b, ctx, command)
@@ -70,6 +73,7 @@ func BenchmarkScorerLatency(b *testing.B) {
 type measured struct {
 	cluster kafka.Options
 	in, out string
+	rate    int
 	rows    [][]byte
 
 	first atomic.Bool  // there is a prediction
@@ -130,7 +134,7 @@ func (m *measured) send(ctx context.Context) error {
 	}
 	var warm, end time.Time
 	counted := int64(0)
-	for i := range paced(1<<31-1, scorerRate) {
+	for i := range paced(1<<31-1, m.rate) {
 		now := time.Now()
 		switch {
 		case ctx.Err() != nil:

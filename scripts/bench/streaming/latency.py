@@ -17,7 +17,8 @@ def run(bench):
     words.remove("--until-end")
     words.remove("--json")
     command = "exec " + " ".join(w if "$" in w else shlex.quote(w) for w in words)
-    rows.append(("ctr score, its output topic", 100, scorer(bench, sample, command)))
+    for rate in (100, 50_000):
+        rows.append(("ctr score, its output topic", rate, scorer(bench, sample, command, CTR_BENCH_RATE=str(rate))))
     spark = Spark(bench)
     model, _ = spark.fit(sample)
     say("latency of Spark")
