@@ -84,6 +84,32 @@ func (s *Source) committed(ctx context.Context, ids []int32, stable bool) (map[i
 	return found, nil
 }
 
+// belongs asks the group whether it still has a member in a generation. While it
+// has, no later generation has begun. Otherwise it gives pipeline.ErrNotOwner.
+func (s *Source) belongs(ctx context.Context, name string, generation int32) error {
+	req := &sarama.HeartbeatRequest{Version: 3, GroupId: s.o.Group, MemberId: name, GenerationId: generation}
+	if s.o.InstanceID != "" {
+		req.GroupInstanceId = &s.o.InstanceID
+	}
+	err := s.ask(ctx, func(b *sarama.Broker) error {
+		resp, err := b.Heartbeat(req)
+		if err != nil {
+			return err
+		}
+		switch resp.Err {
+		case sarama.ErrNoError, sarama.ErrRebalanceInProgress: // one that has yet to begin
+			return nil
+		case sarama.ErrUnknownMemberId, sarama.ErrIllegalGeneration:
+			return fmt.Errorf("group %s: member %s of generation %d: %w", s.o.Group, name, generation, pipeline.ErrNotOwner)
+		}
+		return resp.Err
+	})
+	if err != nil && !errors.Is(err, pipeline.ErrNotOwner) {
+		return s.groupError(err)
+	}
+	return err
+}
+
 // Commit implements pipeline.Source. It asks the coordinator itself, instead
 // of leaving it to a client's session, so that a refusal is known before
 // anyone counts on the commit.

@@ -35,6 +35,8 @@ type member struct {
 	mu     sync.Mutex
 	claims map[int32]*claim
 
+	forgotten atomic.Bool // the group has, while partitions were being taken up
+
 	asked time.Time // when the poller last asked how far the group is
 }
 
@@ -123,11 +125,20 @@ func (m *member) take(ctx context.Context, client *kgo.Client, ids []int32) erro
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)()
+	name, generation := client.GroupMetadata()
 	committed, err := s.committed(ctx, ids, true)
+	if err == nil && len(ids) > 0 {
+		// The answer may have come so late that these are a later owner's
+		// commits, whose output is not to be taken over.
+		err = s.belongs(ctx, name, generation)
+	}
+	if errors.Is(err, pipeline.ErrNotOwner) {
+		m.forgotten.Store(true)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	name, generation := client.GroupMetadata()
 	for _, p := range ids {
 		a := &pipeline.Assignment{
 			Topic: s.o.Topic, Partition: p, Group: s.o.Group, Generation: generation, Member: name,
@@ -223,7 +234,7 @@ func (m *member) poll(ctx context.Context) error {
 		if end, err := m.atEnd(ctx); end || err != nil {
 			return err
 		}
-		if m.renamed() {
+		if m.forgotten.Load() || m.renamed() {
 			return errForgotten
 		}
 		wait, cancel := context.WithTimeout(ctx, m.source.tick())

@@ -69,8 +69,8 @@ class Scorer:
                 points.append(f"committed before flush:{c.random.randint(1, 4)}")
         env["CTR_FAILPOINTS"] = ",".join(points)
         self.starts += 1
-        log = open(c.dir / f"score-{self.number}.log", "ab")
-        self.process = subprocess.Popen(c.score_args(self.number), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, cwd=c.dir)
+        with open(self.log(), "ab") as log:
+            self.process = subprocess.Popen(c.score_args(self.number), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, cwd=c.dir)
         self.stopped = False
 
     def look(self):
@@ -82,7 +82,11 @@ class Scorer:
             self.chaos.killed(self.chaos.new_point() or "at a random time")
         elif code not in (0, -signal.SIGTERM):  # asked to stop before it could listen
             self.chaos.tally["ended by an error"] += 1
+            say(f"scorer {self.number} ended with {code}:", *self.log().read_text(errors="replace").splitlines()[-3:])
         self.start()
+
+    def log(self):
+        return self.chaos.dir / f"score-{self.number}.log"
 
 
 class Chaos:
@@ -249,12 +253,6 @@ class Chaos:
         }
         print(json.dumps(result, indent=2))
         ok = lost == 0 and other == 0 and (self.mode not in ONCE or repeated == 0)
-        if self.tally["ended by an error"]:
-            say(f"{self.tally['ended by an error']} scorers ended by an error and were started again: see their logs")
-            for path in sorted(self.dir.glob("score-*.log")):
-                for line in path.read_text(errors="replace").splitlines():
-                    if line.startswith("ctr: "):
-                        say(path.name, line)
         if self.o.bug:
             return lost > 0 if self.o.bug == "commit-before-flush" else repeated > 0
         return ok
