@@ -3,6 +3,8 @@ package kafka
 import (
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -28,5 +30,25 @@ func TestKeysLieWhereFranzPutsThem(t *testing.T) {
 		if scored := partitionOf(&kgo.Record{Key: key, Partition: r.Int32()}, int(n)); scored != want {
 			t.Fatalf("seed %d: key %x of %d partitions: scored %d, want %d", seed, key, n, scored, want)
 		}
+	}
+}
+
+// Without keys a partition's turn is 16 KiB, and 64 where these come at once.
+func TestTurnsOfPartitions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		each time.Duration // between messages of 1 KiB
+		turn int
+	}{{time.Second, 16}, {time.Millisecond, 16}, {100 * time.Microsecond, 64}, {0, 64}} {
+		synctest.Test(t, func(t *testing.T) {
+			partition, r := newPartitioner("t"), &kgo.Record{Value: make([]byte, 1<<10)}
+			first := partition(r, 4)
+			for i := 1; i < 1000; i++ {
+				time.Sleep(c.each)
+				if got, want := partition(r, 4), (first+i/c.turn)%4; got != want {
+					t.Fatalf("one each %v: message %d to partition %d, want %d", c.each, i, got, want)
+				}
+			}
+		})
 	}
 }
