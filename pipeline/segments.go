@@ -321,8 +321,11 @@ func (s *SegmentSink) finish(t *track) error {
 		final := s.path(c.name.final(t.partition, kind))
 		err = s.do("rename", func() error { return os.Rename(s.path(c.name.part(t.partition, kind)), final) })
 		if errors.Is(err, fs.ErrNotExist) {
-			if _, gone := os.Stat(final); gone == nil {
+			switch fi, gone := os.Stat(final); {
+			case gone == nil && fi.Size() >= c.length[kind]:
 				err = nil // whoever has the partition now was first
+			case gone == nil:
+				err = shortened(final, fi.Size(), c.length[kind])
 			}
 		}
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -98,6 +99,27 @@ func TestSegmentsZombieFinishes(t *testing.T) {
 	t.Logf("%d runs, %d segments finished by those that had lost them", total, finished)
 	if finished == 0 {
 		t.Error("nothing was finished late: want something")
+	}
+}
+
+// Whoever takes over less than is committed has lost rows: a segment whose final
+// name is taken by a shorter file is not given up quietly.
+func TestSegmentsShortened(t *testing.T) {
+	w := newSegWorld(memoryDir(t), 1)
+	m, err := w.join()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.give(w.partitions[0], m), w.write(m.owned[0], 5), w.commit(m, settles)); err != nil {
+		t.Fatal(err)
+	}
+	tr := m.owned[0].sinkTrack()
+	part, final := m.sink.path(tr.commit.name.part(tr.partition, rowsFile)), m.sink.path(tr.commit.name.final(tr.partition, rowsFile))
+	if err := errors.Join(os.Remove(part), os.WriteFile(final, []byte("short"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.release(m.owned[0]); err == nil || !strings.Contains(err.Error(), final+": 5 bytes: want ") {
+		t.Errorf("released: %v, want how long the file should be", err)
 	}
 }
 

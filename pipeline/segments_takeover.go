@@ -73,8 +73,7 @@ func (s *SegmentSink) takeFile(a *Assignment, partition string, name segmentName
 		fi, err := os.Stat(final)
 		if err == nil {
 			if fi.Size() != length && !s.o.whole {
-				return features.WithHint(fmt.Errorf("%s: %d bytes: want %d, as the group has committed", final, fi.Size(), length),
-					"all members of a group need the same shared folder, whose files nobody changes")
+				return shortened(final, fi.Size(), length)
 			}
 			break
 		}
@@ -107,6 +106,12 @@ func (s *SegmentSink) takeFile(a *Assignment, partition string, name segmentName
 	return err
 }
 
+// shortened says that a file is not as long as the group knows it to be.
+func shortened(path string, size, want int64) error {
+	return features.WithHint(fmt.Errorf("%s: %d bytes: want %d, as the group has committed", path, size, want),
+		"all members of a group need the same shared folder, whose files nobody changes")
+}
+
 // copyPart copies what is committed of a file to its final name. An error that
 // wraps fs.ErrNotExist says that the file, or its copy, has been taken away.
 func (s *SegmentSink) copyPart(a *Assignment, partition, part, final string, name segmentName, kind int, length int64) error {
@@ -118,8 +123,7 @@ func (s *SegmentSink) copyPart(a *Assignment, partition, part, final string, nam
 	if fi, err := from.Stat(); err != nil {
 		return err
 	} else if fi.Size() < length {
-		return features.WithHint(fmt.Errorf("%s: %d bytes: want %d, as the group has committed", part, fi.Size(), length),
-			"all members of a group need the same shared folder")
+		return shortened(part, fi.Size(), length)
 	} else if s.o.whole {
 		length = fi.Size()
 	}
