@@ -22,7 +22,7 @@ import (
 // memoryFloor where that is more: the smallest of models needs some.
 const (
 	memoryFactor = 10
-	memoryFloor  = 4 << 20
+	memoryFloor  = 32 << 20
 	unpackFactor = 50       // an archive may unpack to so many times its size, on the disk
 	unpackFloor  = 16 << 20 // or to this much
 	maxFiles     = 200_000  // of a folder or archive
