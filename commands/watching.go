@@ -43,7 +43,7 @@ func (w *watching) begin(o *serveOptions, say func(string)) (err error) {
 			return errors.New("starting")
 		},
 	})
-	o.Observer, o.More, o.Public = w.monitor, w.monitor.Handlers(), page.Handlers()
+	o.Observer, o.Aside, o.Public = w.monitor, w.monitor.Handlers(), page.Handlers()
 	return nil
 }
 

@@ -30,6 +30,10 @@ type Options struct {
 	Public map[string]http.Handler
 	// More are further pages by their patterns, as http.ServeMux has them.
 	More map[string]http.Handler
+	// Aside are pages of those who look on, guarded by the tokens. They take no
+	// place of MaxOpen, so that metrics can be had of a server that is full and
+	// streams of events keep no prediction waiting; 128 are answered at a time.
+	Aside map[string]http.Handler
 
 	MaxBody   int64         // most bytes of a body, decompressed; 8 MiB
 	MaxRows   int           // most rows of a request; 10,000

@@ -31,6 +31,7 @@ type Server struct {
 	memory    budget
 	unpacking chan struct{} // holds one for each body that is being decompressed
 	open      atomic.Int64
+	aside     atomic.Int64 // of Options.Aside
 	draining  atomic.Bool
 	challenge *challenge
 	tokens    map[[32]byte]bool
@@ -129,6 +130,9 @@ func (s *Server) routes() http.Handler {
 	for pattern, h := range s.o.More {
 		s.handle(mux, pattern, func(w http.ResponseWriter, q *http.Request) *fault { h.ServeHTTP(w, q); return nil })
 	}
+	for pattern, h := range s.o.Aside {
+		s.handleWith(mux, pattern, &s.aside, mostAside, func(w http.ResponseWriter, q *http.Request) *fault { h.ServeHTTP(w, q); return nil })
+	}
 	s.handle(mux, "/", elsewhere(mux))
 	if s.o.Wrap != nil {
 		return s.o.Wrap(mux)
@@ -142,6 +146,15 @@ type handler func(w http.ResponseWriter, q *http.Request) *fault
 // handle adds a page. It is guarded by the tokens and the number of open
 // requests, and told to the Observer.
 func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
+	s.handleWith(mux, pattern, &s.open, int64(s.o.MaxOpen), h)
+}
+
+// mostAside is how many requests for pages of Options.Aside are answered at a
+// time: more than may listen to events, so that these leave room for metrics.
+const mostAside = 128
+
+// handleWith adds a page whose requests are counted by open, up to most.
+func (s *Server) handleWith(mux *http.ServeMux, pattern string, open *atomic.Int64, most int64, h handler) {
 	route := pattern[strings.IndexByte(pattern, ' ')+1:]
 	s.patterns = append(s.patterns, pattern)
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, q *http.Request) {
@@ -149,7 +162,7 @@ func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
 		if s.draining.Load() { // so that the client's next request goes elsewhere
 			w.Header().Set("Connection", "close")
 		}
-		f := s.guarded(w, q, h)
+		f := s.guarded(w, q, open, most, h)
 		status := http.StatusOK
 		if f != nil {
 			f.write(w)
@@ -162,14 +175,14 @@ func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
 	})
 }
 
-func (s *Server) guarded(w http.ResponseWriter, q *http.Request, h handler) (f *fault) {
+func (s *Server) guarded(w http.ResponseWriter, q *http.Request, open *atomic.Int64, most int64, h handler) (f *fault) {
 	if s.tokens != nil && !s.knows(q.Header.Get("Authorization")) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="ctr"`)
 		return &fault{status: http.StatusUnauthorized, text: "want Authorization: Bearer with a token that this server knows"}
 	}
-	defer s.open.Add(-1)
-	if s.open.Add(1) > int64(s.o.MaxOpen) {
-		return busy(fmt.Sprintf("%d requests are being answered", s.o.MaxOpen))
+	defer open.Add(-1)
+	if open.Add(1) > most {
+		return busy(fmt.Sprintf("%d requests are being answered", most))
 	}
 	defer func() {
 		if p := recover(); p != nil {

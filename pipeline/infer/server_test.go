@@ -230,7 +230,7 @@ func TestBusy(t *testing.T) {
 	var held atomic.Int64
 	open := make(chan struct{})
 	s := serve(t, Options{
-		MaxOpen: 2, MaxBody: 1 << 20, MaxMemory: 1 << 20,
+		MaxOpen: 2, MaxBody: 1 << 20, MaxMemory: 1 << 20, Aside: map[string]http.Handler{"GET /figures": http.NotFoundHandler()},
 		More: map[string]http.Handler{"GET /gate": gate(&held, open)},
 	}, model(t, "lr"))
 	var all sync.WaitGroup
@@ -245,8 +245,10 @@ func TestBusy(t *testing.T) {
 	if a := s.post("/v1/score", jsonKind, aRow); a.code != 429 || a.Get("Retry-After") != "1" || !strings.Contains(a.body, "2 requests are being answered") {
 		t.Errorf("%d %v %s", a.code, a.Header, a.body)
 	}
-	if a := s.do("GET", "/livez", nil); a.code != 200 {
-		t.Errorf("livez: %d", a.code)
+	for path, code := range map[string]int{"/livez": 200, "/figures": 404} {
+		if a := s.do("GET", path, nil); a.code != code {
+			t.Errorf("%s of a full server: %d", path, a.code)
+		}
 	}
 	close(open)
 	all.Wait()

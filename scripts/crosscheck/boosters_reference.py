@@ -5,8 +5,8 @@ models/interchange/boosters. Made with lightgbm 4.7.0 and xgboost 3.2.0:
 
 writes, for each case, NAME.txt, NAME.json or NAME.ubj (the model) and NAME.csv
 (rows and, in the column "want", the tool's probability of each); and for some
-NAME.contrib.csv, LightGBM's contributions to the log-odds (pred_contrib), with
-the baseline as the last column.
+NAME.contrib.csv, the tool's contributions to the log-odds (pred_contrib,
+pred_contribs), with the baseline as the last column.
 """
 
 import csv
@@ -92,12 +92,14 @@ CASES = {
 
 
 # Models whose contributions are kept.
-EXPLAINED = ("pandas.txt", "numbers.txt")
+EXPLAINED = ("pandas.txt", "numbers.txt", "pandas.json", "numbers.json", "forest.json")
 
 
 def contributions(model, rows):
     """What each feature adds to the log-odds, and the baseline: LightGBM gives
     them before its sigmoid's factor."""
+    if isinstance(model, xgboost.Booster):
+        return model.predict(xgboost.DMatrix(rows, enable_categorical=True), pred_contribs=True)
     return model.predict(rows, pred_contrib=True) * model.params.get("sigmoid", 1)
 
 
@@ -126,7 +128,7 @@ def main(folder):
         if name in EXPLAINED:
             with open(folder / f"{name}.contrib.csv", "w", encoding="utf-8", newline="") as f:
                 out = csv.writer(f, lineterminator="\n")
-                out.writerow([*model.feature_name(), "baseline"])
+                out.writerow([*given, "baseline"])
                 out.writerows([repr(float(x)) for x in row] for row in contributions(model, given))
 
 

@@ -16,6 +16,7 @@ from harness import Skip
 TOLERANCE = 1e-12
 SINGLE = 1e-6  # XGBoost adds leaves in float32
 SHAP = 1e-9
+SHAP_SINGLE = 1e-5  # XGBoost's contributions are float32
 
 
 def imported(context, model, rows):
@@ -36,7 +37,7 @@ def compare(context, name, model, rows, want):
 
 
 def explained(context, name, model, rows, names, want):
-    """Compares what ctr explain says of the imported model with LightGBM's
+    """Compares what ctr explain says of the imported model with the tool's
     contributions: one column a feature, and the baseline."""
     said = context.json("explain", rows, "--model", model.with_name(model.name + ".ctr"), "--rows", len(want))
     got = np.zeros(want.shape)
@@ -44,7 +45,7 @@ def explained(context, name, model, rows, names, want):
     for i, row in enumerate(said["rows"]):
         for c in row["contributions"]:
             got[i, names.index(c["field"])] = c["contribution"]
-    context.report.below(f"explain/{name}", float(np.abs(got - want).max()), SHAP,
+    context.report.below(f"explain/{name}", float(np.abs(got - want).max()), SHAP if model.suffix == ".txt" else SHAP_SINGLE,
                          f"{len(said['rows'])} rows, {int((np.abs(got[:, :-1]).max(0) > 0).sum())} columns, greatest difference of a contribution")
 
 
@@ -93,6 +94,8 @@ def real(context, name, path, numbers):
         model = context.scratch / f"{name}.{ending}"
         fitted.save_model(model)
         compare(context, f"xgboost/{name} {ending}", model, path, fitted.predict(matrix))
+    some = fitted.predict(xgboost.DMatrix(known[:300], enable_categorical=True), pred_contribs=True)
+    explained(context, f"xgboost/{name}", model, path, fitted.feature_names, some)
 
 
 def run(context):

@@ -288,6 +288,7 @@ func TestMemory(t *testing.T) {
 	f("children", xgb, `"left_children":[`, `"left_children":[`+many("1,"), parseXGBoost)
 	f("sizes", xgb, `"categories_sizes":[`, `"categories_sizes":[`+many("0,"), parseXGBoost)
 	f("defaults", xgb, `"default_left":[`, `"default_left":[`+many("0,"), parseXGBoost)
+	f("hessians", xgb, `"sum_hessian":[`, `"sum_hessian":[`+many("0,"), parseXGBoost)
 	f("enc", xgb, `"enc":[`, `"enc":[`+many("{},"), parseXGBoost)
 	f("bytes", ubj, "{", "{L"+string([]byte{0, 0, 0, 0, 0, 0, 0, 1})+"a[$U#L"+string([]byte{0, 0, 0, 0, 0, 16, 0, 0})+strings.Repeat("\xff", n), parseXGBoost)
 }

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"ctr/features"
@@ -13,13 +17,15 @@ import (
 	"ctr/models/interchange"
 )
 
-// explained are the fixtures that have LightGBM's contributions beside them.
-var explained = []string{"pandas.txt", "numbers.txt"}
+// explained are the fixtures that have the tool's contributions beside them, and
+// how near ours are: XGBoost works in float32.
+var explained = map[string]float64{"pandas.txt": 1e-9, "numbers.txt": 1e-9, "pandas.json": 2e-6, "numbers.json": 2e-6, "forest.json": 2e-6}
 
-// TestContributions: nodes carry the rows they were trained on, so that what a
-// column adds is what LightGBM's pred_contrib says.
+// TestContributions: nodes carry the rows they were trained on, or XGBoost's sums
+// of hessians, so that what a column adds is what pred_contrib or pred_contribs
+// says.
 func TestContributions(t *testing.T) {
-	for _, name := range explained {
+	for name, limit := range explained {
 		a := importFile(t, "testdata/"+name)
 		m, ok := a.Model.(models.Explainer)
 		if !ok {
@@ -45,8 +51,8 @@ func TestContributions(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !(math.Abs(got-want) <= 1e-9) {
-					t.Fatalf("%s: row %d: %s adds %v, by LightGBM %v", name, row, column, got, want)
+				if !(math.Abs(got-want) <= limit) {
+					t.Fatalf("%s: row %d: %s adds %v, by the tool %v", name, row, column, got, want)
 				}
 			}
 		})
@@ -56,13 +62,29 @@ func TestContributions(t *testing.T) {
 	}
 }
 
-// TestNoCover: XGBoost's models say nothing of rows, and are not explained.
+// TestNoCover: a file that says nothing of a node's hessians, or that they are
+// none, is not explained, and one that says it of other nodes is refused.
 func TestNoCover(t *testing.T) {
-	a, _, err := XGBoost().Import(context.Background(), "testdata/pandas.json", interchange.ImportOptions{})
-	if err != nil {
-		t.Fatal(err)
+	text := fixture(t, "pandas.json")
+	list := regexp.MustCompile(`"sum_hessian":\[[^,\]]*`)
+	for with, want := range map[string]error{
+		`"sum_hessian_":[1`: models.ErrNoCover, `"sum_hessian":[0`: models.ErrNoCover,
+		`"sum_hessian":[-1`: models.ErrNoCover, `"sum_hessian":[1e-30`: nil,
+	} {
+		path := filepath.Join(t.TempDir(), "model.json")
+		if err := os.WriteFile(path, list.ReplaceAll([]byte(text), []byte(with)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, _, err := XGBoost().Import(context.Background(), path, interchange.ImportOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Model.(models.Explainer).Explains(); !errors.Is(err, want) {
+			t.Errorf("%s: error %v: want %v", with, err, want)
+		}
 	}
-	if err := a.Model.(models.Explainer).Explains(); !errors.Is(err, models.ErrNoCover) {
-		t.Errorf("error %v: want ErrNoCover", err)
+	_, err := parseXGBoost([]byte(strings.Replace(text, `"sum_hessian":[`, `"sum_hessian":[1,`, 1)))
+	if err == nil || !strings.Contains(err.Error(), "sum_hessian: ") {
+		t.Errorf("error %v: want that of sum_hessian", err)
 	}
 }

@@ -62,6 +62,7 @@ type xgbTree struct {
 	Conditions []float32 `json:"split_conditions"`
 	Kinds      []int32   `json:"split_type"`
 	Default    []flag    `json:"default_left"`
+	Hessians   []float32 `json:"sum_hessian"`
 	Categories []int32   `json:"categories"`
 	Nodes      []int32   `json:"categories_nodes"`
 	Segments   []int32   `json:"categories_segments"`
@@ -244,6 +245,10 @@ func (t *xgbTree) nodes() ([]node, error) {
 			return nil, fmt.Errorf("%s: %d nodes: want %d as in left_children, and 1 or more", name, have, n)
 		}
 	}
+	covers, err := t.covers()
+	if err != nil {
+		return nil, err
+	}
 	if v := t.Param.Vector; v != "" && v != "0" && v != "1" {
 		return nil, fmt.Errorf("size_leaf_vector %s: want 1", short(v))
 	}
@@ -260,7 +265,7 @@ func (t *xgbTree) nodes() ([]node, error) {
 			return nil, fmt.Errorf("node %d: NaN: want a number", i)
 		}
 		if t.Left[i] == -1 {
-			out[at].Value = float64(c)
+			out[at].Value, out[at].Rows = float64(c), covers(i)
 			continue
 		}
 		for _, child := range []int32{t.Left[i], t.Right[i]} {
@@ -269,7 +274,7 @@ func (t *xgbTree) nodes() ([]node, error) {
 			}
 			from = append(from, child)
 		}
-		v := node{Node: trees.Node{Field: int(t.Features[i]), Left: len(out), Right: len(out) + 1, MissingLeft: bool(t.Default[i])}}
+		v := node{Node: trees.Node{Field: int(t.Features[i]), Left: len(out), Right: len(out) + 1, MissingLeft: bool(t.Default[i]), Rows: covers(i)}}
 		if int(i) < len(t.Kinds) && t.Kinds[i] == 1 {
 			// Decision in src/common/categorical.h: what the set has goes right.
 			v.category, v.swapped, v.Codes = true, true, sets[i]
@@ -280,6 +285,28 @@ func (t *xgbTree) nodes() ([]node, error) {
 		out = append(out, node{}, node{})
 	}
 	return out, nil
+}
+
+// covers gives what stands for the training rows of a node: its sum of
+// hessians, which XGBoost's own contributions weigh ways by. Only their
+// proportions within a tree count, so the root's is put near 2^31 and the
+// others are rounded to whole numbers; 0 where the file does not say.
+func (t *xgbTree) covers() (func(i int32) uint32, error) {
+	if len(t.Hessians) == 0 {
+		return func(int32) uint32 { return 0 }, nil
+	}
+	if len(t.Hessians) != len(t.Left) {
+		return nil, fmt.Errorf("sum_hessian: %d nodes: want %d as in left_children", len(t.Hessians), len(t.Left))
+	}
+	_, exponent := math.Frexp(float64(t.Hessians[0]))
+	return func(i int32) uint32 {
+		h := float64(t.Hessians[i])
+		if !(h > 0) || math.IsInf(h, 0) {
+			return 0
+		}
+		// Below the root there is no more than at it, but for what is rounded.
+		return uint32(max(1, min(math.Round(math.Ldexp(h, 31-exponent)), math.MaxUint32)))
+	}, nil
 }
 
 // sets gives the categories of each node that has a set.
