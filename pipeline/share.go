@@ -21,9 +21,10 @@ type share struct {
 	failed atomic.Pointer[string] // the panic of a helper
 }
 
-// helping counts the helpers of all requests, so that together they are not
-// more than there are further cores.
-var helping atomic.Int64
+// working counts the goroutines that do pieces of all requests. Helpers come only
+// while these are fewer than there are cores: a request that comes while others
+// are worked on has its own core's work alone, and pays nothing for helpers.
+var working atomic.Int64
 
 // shared calls work, which takes pieces until there is none (a negative one),
 // in this goroutine and in helpers. Pieces are taken in ascending order. All
@@ -32,9 +33,11 @@ var helping atomic.Int64
 func shared(pieces int, work func(take func() int)) {
 	s := &share{pieces: int64(pieces)}
 	cores := runtime.GOMAXPROCS(0)
+	working.Add(1)
+	defer working.Add(-1)
 	for range min(pieces, cores) - 1 {
-		if helping.Add(1) >= int64(cores) {
-			helping.Add(-1)
+		if working.Add(1) > int64(cores) {
+			working.Add(-1)
 			break
 		}
 		go s.help(work)
@@ -56,7 +59,7 @@ func (s *share) own(work func(take func() int)) {
 }
 
 func (s *share) help(work func(take func() int)) {
-	defer helping.Add(-1)
+	defer working.Add(-1)
 	if !s.gate.TryRLock() {
 		return
 	}

@@ -35,9 +35,9 @@ func TestShared(t *testing.T) {
 				}
 			}
 		}
-		for end := time.Now().Add(10 * time.Second); helping.Load() != 0; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(10 * time.Second); working.Load() != 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("%d helpers are left", helping.Load())
+				t.Fatalf("%d helpers are left", working.Load())
 			}
 		}
 	})
@@ -58,6 +58,22 @@ func TestSharedHelps(t *testing.T) {
 					t.Error("nobody helped")
 				}
 			}
+		})
+	})
+	withCores(2, func() {
+		shared(1, func(func() int) { // while others have the cores
+			shared(1, func(func() int) {
+				calls := 0 // the race detector sees a second goroutine
+				shared(8, func(take func() int) {
+					calls++
+					for take() >= 0 {
+						runtime.Gosched()
+					}
+				})
+				if calls != 1 {
+					t.Errorf("%d goroutines where other requests have all cores", calls)
+				}
+			})
 		})
 	})
 	withCores(1, func() {
