@@ -178,7 +178,12 @@ func durationFlag(p *time.Duration, name, usage string) cli.Flag {
 			return 0, errors.New("want a time such as 500ms, 5s or 2m")
 		}
 		return d, nil
-	}, time.Duration.String)
+	}, func(d time.Duration) string {
+		if d == 0 {
+			return "" // "default 0s" says nothing: the usage says what none means
+		}
+		return d.String()
+	})
 }
 
 // listFlag takes names separated by commas and may be repeated. The first use

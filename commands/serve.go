@@ -51,7 +51,7 @@ func serveCommand(s *stdio) *cli.Command {
 			curl -d '{"hour":"14102100","site_id":"1fbe01fe",…}' 127.0.0.1:8080/v1/score
 			curl --data-binary @rows.csv 127.0.0.1:8080/v1/score`,
 		Description: "POST /v1/score takes a row as a JSON object, an array of them, JSON lines or CSV, by Content-Type, and answers in kind with id, probability and prediction; ?explain=true adds what each column contributes. /v1/models/NAME/score asks one model of several, and /v1/models lists them. /openapi.json describes all of it, /livez and /readyz say how the process is. /v2 and --grpc are the Open Inference Protocol: clients of KServe, Triton and MLServer work with it.\n\n" +
-			"A model file that changes is loaded and checked, and answers from then on; a broken one is refused and the one before goes on. SIGHUP loads all at once.\n\n" +
+			"A model file that changes is loaded and checked, and answers from then on; a broken one is refused and the one before goes on. SIGHUP loads all at once. A model with history (ctr train --history) counts the rows of all requests, from where training ended; what it counted is not saved, and it begins there again when the process or the model begins anew.\n\n" +
 			"Without --listen it is to be reached from this machine alone. To open it to others, give it --tls-cert, --tls-key and tokens: " + tokensVariable + " has them, or --token-file names a file with one a line; clients send Authorization: Bearer TOKEN.",
 		Flags: flags(
 			group("Models",
@@ -69,7 +69,7 @@ func serveCommand(s *stdio) *cli.Command {
 				stringFlag(&o.cert, "tls-cert", "PEM `FILE` of the server's certificate"),
 				stringFlag(&o.key, "tls-key", "PEM `FILE` of its key"),
 				stringFlag(&o.tokenFile, "token-file", "`FILE` of the tokens that clients may send, one a line"),
-				durationFlag(&o.drain, "drain", "go on answering for `TIME` after the first signal, while /readyz says that the end is near"),
+				durationFlag(&o.drain, "drain", "go on answering for `TIME` after the first signal, such as 15s, while /readyz says that the end is near; not at all by default"),
 			),
 			group("Watching",
 				otlpFlag(&o.otlp),

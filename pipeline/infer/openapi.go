@@ -130,7 +130,7 @@ func (x *example) fill(content object) {
 	}
 	line, _ := json.Marshal(x.row) // text and numbers: no error
 	content[jsonType[0]].(object)["examples"] = object{"row": object{"value": x.row}, "rows": object{"value": []any{x.row, x.row}}}
-	content[formLines.contentType()].(object)["example"] = strings.Repeat(string(line)+"\n", 2)
+	content[contentTypes[formLines][0]].(object)["example"] = strings.Repeat(string(line)+"\n", 2)
 	for form, sep := range map[string]string{"text/csv": ",", "text/tab-separated-values": "\t"} {
 		content[form].(object)["example"] = strings.Join(x.names, sep) + "\n" + strings.Join(values, sep) + "\n"
 	}

@@ -76,6 +76,7 @@ type Model struct {
 	*pipeline.Predictor
 
 	columns map[string]int
+	header  [2]string // name and version, as all answers have them
 }
 
 // Columns gives the place in Layout of each column. The caller must not change
@@ -186,6 +187,7 @@ func (r *Registry) load(w *watched) (*Model, error) {
 	if m.Version == "" {
 		m.Version = a.Hash
 	}
+	m.header = [2]string{m.Name, m.Version}
 	return m, nil
 }
 

@@ -23,17 +23,13 @@ const (
 	formTSV
 )
 
-// contentType is that of an answer.
-func (f form) contentType() string {
-	switch f {
-	case formLines:
-		return "application/x-ndjson"
-	case formCSV:
-		return "text/csv; charset=utf-8"
-	case formTSV:
-		return "text/tab-separated-values; charset=utf-8"
-	}
-	return "application/json"
+// contentTypes are those of answers, as headers hold them: one slice for all.
+var contentTypes = [...][]string{
+	formObject: {"application/json"},
+	formArray:  {"application/json"},
+	formLines:  {"application/x-ndjson"},
+	formCSV:    {"text/csv; charset=utf-8"},
+	formTSV:    {"text/tab-separated-values; charset=utf-8"},
 }
 
 // formOf says how the rows of a request come. Where the Content-Type does not
@@ -75,6 +71,10 @@ func jsonForm(body []byte) form {
 	at := skipSpace(body, 0)
 	if at < len(body) && body[at] == '[' {
 		return formArray
+	}
+	// Most objects have no brace but their own, the last byte: one search tells.
+	if first := bytes.IndexByte(body, '}'); first >= 0 && skipSpace(body, first+1) == len(body) {
+		return formObject
 	}
 	if at < len(body) && body[at] == '{' {
 		if end := objectEnd(body, at); end < len(body) && skipSpace(body, end) < len(body) {

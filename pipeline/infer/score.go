@@ -76,10 +76,9 @@ func (s *Server) answer(w http.ResponseWriter, m *Model, named bool, rows form, 
 		return rowFault(err)
 	}
 	h := w.Header()
-	h["Content-Type"] = []string{rows.contentType()}
+	h["Content-Type"] = contentTypes[rows]
 	h["Content-Length"] = []string{strconv.Itoa(len(b.out))}
-	h["Ctr-Model"] = []string{m.Name}
-	h["Ctr-Model-Version"] = []string{m.Version}
+	h["Ctr-Model"], h["Ctr-Model-Version"] = m.header[:1:1], m.header[1:]
 	_, _ = w.Write(b.out) // an error means that who asked has gone
 	if shadow != nil {
 		s.inShadow(w, m, shadow, r, rows, b.in)

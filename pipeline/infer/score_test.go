@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -298,5 +299,53 @@ func TestHistory(t *testing.T) {
 	all := fresh.rows(fresh.post("/v1/score", linesKind, row+"\n"+row+"\n"+row), 3)
 	if all[0].Probability != one || all[1].Probability != two[0].Probability || all[2].Probability != two[1].Probability {
 		t.Errorf("three at once %v, one after another %v %v", all, one, two)
+	}
+}
+
+// Large requests are scored and written by several goroutines: the bytes, their
+// order and what history counts are those of the same rows in small requests.
+func TestScoreShared(t *testing.T) {
+	for _, name := range []string{"lr", "dt", "history"} {
+		large, small := serve(t, Options{}, model(t, name)), serve(t, Options{}, model(t, name))
+		lines := strings.SplitAfter(shopRows(3000, 9), "\n")
+		lines = lines[:len(lines)-1]
+		for i := range lines { // some ids are quoted
+			if i%7 == 0 {
+				lines[i] = `"a ""b"", ` + lines[i][:5] + `"` + lines[i][5:]
+			}
+		}
+		for _, n := range []int{255, 256, 257, 1000, 3000} {
+			want := "id,probability,prediction\n"
+			for lo := 0; lo < n; lo += 100 {
+				a := small.post("/v1/score", "text/csv", shopHeader+strings.Join(lines[lo:min(lo+100, n)], ""))
+				_, rows, _ := strings.Cut(a.body, "\n")
+				want += rows
+			}
+			got := large.post("/v1/score", "text/csv", shopHeader+strings.Join(lines[:n], ""))
+			if got.code != 200 || got.body != want {
+				t.Fatalf("%s, %d rows: %d, not as in small requests: %.300s", name, n, got.code, got.body)
+			}
+		}
+	}
+}
+
+// Of several bad rows the first is named, whichever goroutine finds which.
+func TestScoreSharedBadRow(t *testing.T) {
+	s := serve(t, Options{}, model(t, "lr"))
+	lines := strings.SplitAfter(shopRows(3000, 9), "\n")
+	for _, bad := range [][]int{{0, 2999}, {130, 300, 2000}, {2999}, {1279, 1280}} {
+		rows := slices.Clone(lines)
+		for _, i := range bad {
+			rows[i] = strings.Replace(rows[i], ",141021", ",noon", 1)
+		}
+		for range 20 {
+			a := s.post("/v1/score", "text/csv", shopHeader+strings.Join(rows, ""))
+			if want := fmt.Sprintf(`"row":%d,"column":"hour"`, bad[0]+1); a.code != 400 || !strings.Contains(a.body, want) {
+				t.Fatalf("rows %v: %d %s, want %s", bad, a.code, a.body, want)
+			}
+		}
+	}
+	if a := s.post("/v1/score", "text/csv", shopHeader+strings.Join(lines, "")); a.code != 200 {
+		t.Errorf("good rows after bad ones: %d %s", a.code, a.body)
 	}
 }

@@ -71,7 +71,7 @@ func (m *Monitor) ofTraffic(v *Live, second int64, to *[]Alarm) {
 	if share := float64(bad) / float64(max(all, 1)); all >= errorLeast && share > errorLimit {
 		*to = append(*to, Alarm{
 			Kind: "errors", Value: share, Limit: errorLimit,
-			Text: fmt.Sprintf("%.0f %% of the %s of the last minute were bad", 100*share, what),
+			Text: fmt.Sprintf("%.3g %% of the %s of the last minute were bad", 100*share, what),
 		})
 	}
 	if v.LagTotal < lagRows {
@@ -109,9 +109,9 @@ func (v *Model) alarms() (list []Alarm) {
 		case "psi":
 			add("psi", c.Name, *c.PSI, psiLimit, "column %s is spread otherwise than in training: PSI %.2f", c.Name, *c.PSI)
 		case "unseen":
-			add("unseen", c.Name, *c.Unseen, shareLimit(*c.TrainUnseen), "column %s: %.0f %% of the rows have values that training did not see, %.0f %% did then", c.Name, 100**c.Unseen, 100**c.TrainUnseen)
+			add("unseen", c.Name, *c.Unseen, shareLimit(*c.TrainUnseen), "column %s: %.3g %% of the rows have values that training did not see, %.3g %% did then", c.Name, 100**c.Unseen, 100**c.TrainUnseen)
 		case "missing":
-			add("missing", c.Name, *c.Missing, shareLimit(*c.TrainMissing), "column %s: %.0f %% of the rows have no value, %.0f %% had none in training", c.Name, 100**c.Missing, 100**c.TrainMissing)
+			add("missing", c.Name, *c.Missing, shareLimit(*c.TrainMissing), "column %s: %.3g %% of the rows have no value, %.3g %% had none in training", c.Name, 100**c.Missing, 100**c.TrainMissing)
 		}
 	}
 	return list
