@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -219,12 +220,10 @@ func TestNoTopic(t *testing.T) {
 	}
 }
 
-// A topic that ends in the marks of transactions, and holds an aborted one,
-// has an end all the same.
-func TestUntilEndPastTransactions(t *testing.T) {
-	t.Parallel()
-	c := cluster(t)
-	topic := newTopic(t, c, 1)
+// transactions fills a topic with 10 committed rows, 10 aborted ones and a
+// transaction without any, so that it ends in their marks.
+func transactions(t *testing.T, c kafka.Options, topic string) {
+	t.Helper()
 	config := sarama.NewConfig()
 	config.Version = sarama.V2_5_0_0
 	config.Producer.Idempotent = true
@@ -255,6 +254,15 @@ func TestUntilEndPastTransactions(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A topic that ends in the marks of transactions, and holds an aborted one,
+// has an end all the same, and its lag is none once its rows are scored.
+func TestUntilEndPastTransactions(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	topic := newTopic(t, c, 1)
+	transactions(t, c, topic)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	r := run{cluster: c, topic: topic, group: topic, output: output(t)}
@@ -263,6 +271,52 @@ func TestUntilEndPastTransactions(t *testing.T) {
 		t.Fatalf("%d rows, %v, %v: want the 10 that were committed", sum.Rows, err, ctx.Err())
 	}
 	want(t, count(t, r.output), 0, 10, 1, 1)
+	if n := lagOf(t, c, topic); n != 0 {
+		t.Errorf("lag %d at the end, want 0", n)
+	}
+}
+
+// A scorer that waits for more commits past the marks too: monitoring, and
+// scaling by lag, would otherwise never see a topic that is read to its end.
+func TestLagPastTransactions(t *testing.T) {
+	t.Parallel()
+	for _, once := range []bool{false, true} {
+		c := cluster(t)
+		topic, out := newTopic(t, c, 1), newTopic(t, c, 1)
+		transactions(t, c, topic)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		r := toTopic{cluster: c, topic: topic, out: out, group: topic, once: once, forever: true}
+		var done sync.WaitGroup
+		var sum pipeline.Summary
+		var err error
+		done.Go(func() { sum, err = r.score(ctx) })
+		for lagOf(t, c, topic) > 0 && ctx.Err() == nil {
+			time.Sleep(50 * time.Millisecond)
+		}
+		if ctx.Err() != nil {
+			t.Errorf("exactly once %v: lag %d, want 0 in the end", once, lagOf(t, c, topic))
+		}
+		cancel()
+		done.Wait()
+		if err != nil || sum.Rows != 10 || len(sum.Partitions) != 1 || sum.Partitions[0].Lag != 0 {
+			t.Errorf("exactly once %v: %d rows, %v, partitions %+v: want 10 and no lag", once, sum.Rows, err, sum.Partitions)
+		}
+		want(t, ids(t, read(t, c, out)), 0, 10, 1, 1)
+	}
+}
+
+// lagOf gives how many offsets a topic has that the group of the same name has
+// not committed.
+func lagOf(t *testing.T, c kafka.Options, topic string) (n int64) {
+	t.Helper()
+	lags, err := kafka.GroupLag(c, topic, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lags {
+		n += l.Lag
+	}
+	return n
 }
 
 // The same rows have the same probabilities, to the last bit, from a topic
