@@ -190,8 +190,9 @@ func TestReplayStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !sum.Stopped || sum.Sent < 300 || sum.Sent > 700 || sum.Acknowledged != sum.Sent {
-		t.Errorf("summary %+v: want about 600 rows, all acknowledged", sum)
+	// A busy machine stops it later than after 0.3 s.
+	if most := int64(2000*sum.Seconds) + 100; !sum.Stopped || sum.Sent < 300 || sum.Sent > most || sum.Acknowledged != sum.Sent {
+		t.Errorf("summary %+v: want at most %d rows, all acknowledged", sum, most)
 	}
 	ends, err := kafka.EndOffsets(c, topic)
 	if err != nil || ends[0] != sum.Sent {
