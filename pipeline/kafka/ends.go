@@ -21,8 +21,11 @@ func (s *Source) lookAround() error {
 	if err != nil || !s.o.UntilEnd {
 		return err
 	}
-	s.ends, err = endOffsets(s.control, s.o.Topic, ids)
-	return err
+	// A broker that has just come up leads nothing yet.
+	return s.patiently(context.Background(), "topic "+s.o.Topic, func() (err error) {
+		s.ends, err = endOffsets(s.control, s.o.Topic, ids)
+		return err
+	})
 }
 
 // bound gives a claim its end. A partition that came after the ends were
