@@ -62,6 +62,10 @@ type Batch struct {
 	// HighWater is the offset that the next message produced to the
 	// partition would have had when the batch was read.
 	HighWater int64
+	// After is the offset after all that was read for the batch, where that is
+	// more than its records: marks of transactions and gaps. A batch of these
+	// alone has no records; it is neither scored nor written.
+	After int64
 
 	// What follows is the Scorer's; row i is record i.
 
@@ -100,9 +104,13 @@ type BadRecord struct {
 // Len gives the number of records.
 func (b *Batch) Len() int { return len(b.Records) }
 
-// Next gives the offset after the last record: what to commit once the batch
-// is written. The batch must not be empty.
-func (b *Batch) Next() int64 { return b.Records[len(b.Records)-1].Offset + 1 }
+// Next gives the offset after the batch: what to commit once it is written.
+func (b *Batch) Next() int64 {
+	if n := len(b.Records); n > 0 {
+		return max(b.Records[n-1].Offset+1, b.After)
+	}
+	return b.After
+}
 
 // Prediction gives 1 where the probability of record i is above the
 // threshold, else 0.

@@ -102,6 +102,13 @@ func (h *partitionHistory) count(b *Batch) {
 	h.turns.done()
 }
 
+// pass says that there are no records before offset beyond those counted.
+func (h *partitionHistory) pass(offset int64) {
+	h.mu.Lock()
+	h.next = max(h.next, offset)
+	h.mu.Unlock()
+}
+
 // committed saves the copy that waits for offset, if there is one.
 func (h *partitionHistory) committed(offset int64) {
 	h.mu.Lock()

@@ -292,7 +292,7 @@ func (f *Feed) Batch(a *Assignment) (*Batch, error) {
 			b.Records = make([]Record, 0, f.rows)
 		}
 		b.Records = b.Records[:0]
-		b.Assignment, b.HighWater = a, -1
+		b.Assignment, b.HighWater, b.After = a, -1, 0
 		return b, nil
 	case <-f.failed:
 		return nil, f.err
@@ -302,9 +302,18 @@ func (f *Feed) Batch(a *Assignment) (*Batch, error) {
 // GiveBack returns a batch that is not needed after all.
 func (f *Feed) GiveBack(b *Batch) { f.free <- b }
 
-// Submit hands a filled batch on; an empty one is given back. It never waits.
+// Submit hands a filled batch on; one that covers nothing is given back. It
+// never waits.
 func (f *Feed) Submit(b *Batch) {
-	if len(b.Records) == 0 {
+	switch {
+	case len(b.Records) > 0:
+	case b.After > 0:
+		b.done <- struct{}{} // nothing to score
+		f.submit.Lock()
+		f.order <- step{batch: b}
+		f.submit.Unlock()
+		return
+	default:
 		f.GiveBack(b)
 		return
 	}

@@ -51,7 +51,7 @@ type partition struct {
 // owned is an assignment and how far it is.
 type owned struct {
 	*Assignment
-	next      int64 // after the last record written
+	next      int64 // after the last record written, and what no reader sees behind it
 	committed int64 // what next was at the last commit; -1 = never in this assignment
 	highWater int64
 	rows      int64 // written, the bad ones not among them
@@ -125,6 +125,11 @@ func (w *writer) fail(err error) {
 // write hands one batch to the sink and counts it. A batch with more bad
 // records than allowed is not written at all, so that it is read again whole.
 func (w *writer) write(b *Batch) error {
+	o := w.owned[slices.IndexFunc(w.owned, func(o *owned) bool { return o.Assignment == b.Assignment })]
+	if b.Len() == 0 {
+		o.pass(b)
+		return nil
+	}
 	if n := int64(len(b.Bad)); n > 0 {
 		if w.firstBad == nil {
 			first := b.Bad[0]
@@ -154,14 +159,20 @@ func (w *writer) write(b *Batch) error {
 	w.since += b.Len()
 	w.running.Threshold = b.Threshold
 	w.running.Merge(&b.tally)
-	i := slices.IndexFunc(w.owned, func(o *owned) bool { return o.Assignment == b.Assignment })
-	o := w.owned[i]
-	o.next, o.highWater = b.Next(), max(o.highWater, b.HighWater)
+	o.pass(b)
 	o.rows += int64(b.Len() - len(b.Bad))
 	if w.o.CommitRows > 0 && w.since >= w.o.CommitRows {
 		return w.commit(false)
 	}
 	return nil
+}
+
+// pass notes that all of b is done with.
+func (o *owned) pass(b *Batch) {
+	o.next, o.highWater = b.Next(), max(o.highWater, b.HighWater)
+	if h := o.history; h != nil && b.Len() == 0 {
+		h.pass(o.next)
+	}
 }
 
 // resume takes up an assignment. Its start is committed before its first row

@@ -21,8 +21,11 @@ func (s *Source) lookAround() error {
 	if err != nil || !s.o.UntilEnd {
 		return err
 	}
-	s.ends, err = endOffsets(s.control, s.o.Topic, ids)
-	return err
+	// A broker that has just come up leads nothing yet.
+	return s.patiently(context.Background(), "topic "+s.o.Topic, func() (err error) {
+		s.ends, err = endOffsets(s.control, s.o.Topic, ids)
+		return err
+	})
 }
 
 // bound gives a claim its end. A partition that came after the ends were
@@ -84,15 +87,36 @@ func (c *claim) done() bool { return c.bounded && c.next.Load() >= c.end }
 
 // skipEmpty looks at partitions that have given no records for a while: what
 // lies before their ends may hold none, such as the marks of transactions.
-func (m *member) skipEmpty() {
+func (m *member) skipEmpty() error {
 	for _, c := range m.list() {
 		if c.bounded && !c.done() && time.Since(c.moved) > time.Second {
 			if m.source.nothingBefore(c.a, c.next.Load(), c.end) {
-				c.next.Store(c.end)
+				if err := m.pass(c); err != nil {
+					return err
+				}
 			}
 			c.moved = time.Now()
 		}
 	}
+	return nil
+}
+
+// pass ends a claim whose end nothing more comes before, and has it committed.
+func (m *member) pass(c *claim) error {
+	b, err := m.feed.Batch(c.a)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		m.feed.GiveBack(b)
+		return nil
+	}
+	c.next.Store(c.end)
+	b.After = c.end
+	m.feed.Submit(b)
+	return nil
 }
 
 // nothingBefore reports whether a partition has no message from next up to

@@ -22,9 +22,15 @@ const defaultLimit = 1_048_588
 const largestLimit = 64 << 20
 
 // batchSlack is how much smaller than its topic takes a batch stays: the client
-// may make one a byte larger than it is told (franz-go 1.22.2, where it has put
-// two together), and all in it would be refused.
-const batchSlack = 64
+// (franz-go 1.22.2) was once seen to make one a byte larger than it is told, and
+// all in it would be refused. The client itself counts up to 4 bytes that
+// are around a batch and not in it.
+const batchSlack = 4
+
+// recordOverhead is the most that a batch of one record without headers has
+// beside its key and value: 61 bytes of its own, 19 of the record, the slack, and
+// what the client counts too much.
+const recordOverhead = 61 + 19 + batchSlack + 4
 
 // maxMessageBytes is the name of the setting.
 const maxMessageBytes = "max.message.bytes"

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -69,10 +71,10 @@ func TestMessageTooLarge(t *testing.T) {
 		}
 	}
 	// A batch with one record in it takes 61 bytes, and the record 11, the value apart.
-	f("1048588", 1048588-72-68, true)
+	f("1048588", 1048588-72-8, true)
 	f("1048588", 1048588-71, false)
 	f("1048588", 5<<20, false)
-	f("50000", 50000-72-68, true)
+	f("50000", 50000-72-8, true)
 	f("50000", 60_000, false)
 	f("8000000", 5<<20, true)
 }
@@ -97,6 +99,28 @@ func TestBatchesOfASmallTopic(t *testing.T) {
 	}
 	want(t, ids(t, read(t, c, out)), 0, 20_000, 2, 2)
 }
+
+// Rows of any length, up to the largest, fill batches that their topic takes.
+func TestBatchesOfRowsOfAnyLength(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	seed := uint64(time.Now().UnixNano())
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for _, limit := range []int{1000, 4097, 16_400, 20_000, 131_072} {
+		values := make([][]byte, 20_000_000/limit)
+		for i := range values {
+			values[i] = bytes.Repeat([]byte("x"), 1+rng.IntN(limit/(1+rng.IntN(40)))*4/5)
+		}
+		values[0] = bytes.Repeat([]byte("x"), limit-recordOverhead)
+		topic := limited(t, c, strconv.Itoa(limit))
+		if acked, failed, notes := sendAll(t, c, topic, values...); acked != int64(len(values)) || failed != 0 {
+			t.Errorf("seed %d: limit %d: %d acknowledged, %d failed, told %q: want %d", seed, limit, acked, failed, notes, len(values))
+		}
+	}
+}
+
+// recordOverhead is what a refusal says is around a message at most.
+const recordOverhead = 88
 
 // A dead letter may be as large as its topic takes. One that is larger ends
 // the scoring with an error that says what to do, whatever the delivery: tried

@@ -82,6 +82,7 @@ func (s *Source) join(ctx context.Context, feed *pipeline.Feed, first bool) (*me
 
 		// What a transaction has not committed was never said.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // commits go past them: a topic that ends in one has no lag
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.FetchMaxPartitionBytes(fetchBytes/2),
 	)
@@ -255,7 +256,9 @@ func (m *member) poll(ctx context.Context) error {
 		if len(work) > 0 {
 			m.source.began.Store(true)
 		}
-		m.skipEmpty()
+		if err := m.skipEmpty(); err != nil {
+			return err
+		}
 		m.source.o.Security.refusals.tellOver(m.source.note)
 		if err := m.source.o.Security.refusals.patience(m.source.o.Patience); err != nil {
 			return err
@@ -350,11 +353,13 @@ func (m *member) submit(t taken) error {
 				c.next.Store(c.end)
 				break
 			}
-			b.Records = append(b.Records, record(r))
+			if !r.Attrs.IsControl() {
+				b.Records = append(b.Records, record(r))
+			}
 			c.next.Store(r.Offset + 1)
 		}
 		t.records = t.records[n:]
-		b.HighWater = t.highWater
+		b.HighWater, b.After = t.highWater, c.next.Load()
 		m.feed.Submit(b)
 		c.mu.Unlock()
 	}

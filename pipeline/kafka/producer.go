@@ -150,8 +150,8 @@ func copied(old, b []byte) []byte {
 func (p *Producer) tooLarge(r *kgo.Record) {
 	p.largeOnce.Do(func() {
 		if p.note != nil {
-			p.note(fmt.Sprintf("topic %s: a message of %d bytes: not sent, and no other that is larger than %s %d",
-				p.topic, len(r.Key)+len(r.Value), maxMessageBytes, p.limit))
+			p.note(fmt.Sprintf("topic %s: a message of %d bytes is not sent, nor any other that is larger than %s %d, with up to %d bytes around it",
+				p.topic, len(r.Key)+len(r.Value), maxMessageBytes, p.limit, recordOverhead))
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -297,5 +298,38 @@ func TestStoppedMemberRepeatsNothing(t *testing.T) {
 	want(t, committedIDs(t, c, "out"), 0, sent, 1, 1)
 	if t.Failed() {
 		t.Logf("told %q", told.read())
+	}
+}
+
+// A broker that has just come up leads nothing yet: who starts then waits for it.
+func TestStartBesideALeaderThatIsNone(t *testing.T) {
+	t.Parallel()
+	fake, _ := wired(t, "127.0.0.1:0", kfake.SeedTopics(1, "in"))
+	defer fake.Close()
+	c := kafka.Options{Brokers: fake.ListenAddrs()}
+	send(t, c, "in", rows(0, 100))
+	var asked atomic.Int64
+	fake.ControlKey(kmsg.ListOffsets.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if asked.Add(1) > 6 {
+			return nil, nil, false
+		}
+		req := r.(*kmsg.ListOffsetsRequest)
+		no := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, t := range req.Topics {
+			to := kmsg.NewListOffsetsResponseTopic()
+			to.Topic = t.Topic
+			for _, p := range t.Partitions {
+				of := kmsg.NewListOffsetsResponseTopicPartition()
+				of.Partition, of.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code
+				to.Partitions = append(to.Partitions, of)
+			}
+			no.Topics = append(no.Topics, to)
+		}
+		return no, nil, true
+	})
+	r := run{cluster: c, topic: "in", group: "g", output: output(t)}
+	if sum, err := r.score(t.Context()); err != nil || sum.Rows != 100 {
+		t.Errorf("%d rows, %v: want 100", sum.Rows, err)
 	}
 }
