@@ -145,6 +145,7 @@ func (m *moody) written(t *testing.T, topic string) int64 {
 // A password that is refused for a while, or a right, is told once when that
 // begins and once when it is over, and nothing is lost.
 func TestRefusalsEnd(t *testing.T) {
+	t.Parallel()
 	f := func(name, want string, mood func(m *moody) *atomic.Int32, code *kerr.Error) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,6 +185,7 @@ func TestRefusalsEnd(t *testing.T) {
 // A password that stays wrong ends a scorer once its patience is over, and the
 // error says why.
 func TestRefusalsEndAScorer(t *testing.T) {
+	t.Parallel()
 	m := newMoody(t)
 	in, out := newTopic(t, m.Options, 1), newTopic(t, m.Options, 1)
 	send(t, m.Options, in, rows(0, 20))
