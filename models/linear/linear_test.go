@@ -98,7 +98,7 @@ func TestProbabilities(t *testing.T) {
 	}
 	f(mixed(t, models.Options{}))
 	wide := impressions(3*rowBlock+17, 3)
-	f(wide, fit(t, wide, models.Options{}))
+	f(wide, fit(t, wide, models.Options{MaxIter: 3}))
 }
 
 // TestThreads wants the same bits at any number of threads, with every way of
