@@ -280,7 +280,7 @@ func TestSentLongAfterScored(t *testing.T) {
 			scorers: func() (pipeline.Scorer, error) { return slowOnce{ago: time.Minute}, nil },
 		}
 		send(t, c, r.topic, rows(0, 500))
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		sum, err := r.score(ctx)
 		cancel()
 		if err != nil || sum.Rows != 500 {
