@@ -12,7 +12,10 @@ import (
 // Keep holds the rows that a sample of so many would, and divides them where
 // all rows would be divided, whoever read them.
 func TestKeepDividesAsTheWhole(t *testing.T) {
-	const rows = 20_000
+	rows := 20_000
+	if underRace {
+		rows = 10_000
+	}
 	var text strings.Builder
 	text.WriteString("a,t,n,y,b,c,w\n")
 	for i := range rows {
@@ -53,8 +56,8 @@ func TestKeepDividesAsTheWhole(t *testing.T) {
 	f(0, 1500, "none")
 	f(9000, 2500, "time")
 	f(9000, 2500, "random")
-	f(0, rows, "time")
-	f(0, 3*rows, "time")
+	f(0, int64(rows), "time")
+	f(0, 3*int64(rows), "time")
 	f(800, 2500, "time")
 }
 
@@ -89,12 +92,13 @@ func TestKeepOfCache(t *testing.T) {
 		hour := i * 7919 % 100
 		fmt.Fprintf(&text, "x%d,1410%02d%02d,%d,%d,y,%d,%d\n", i%700, 21+hour/24, hour%24, i%40, i%3/2, i, 1+i%2)
 	}
+	cached := cacheBytes(t, testSchema, cacheOptions{chunk: 500}, text.String())
 	rapid.Check(t, func(rt *rapid.T) {
 		plan := drawPlan(rt, testLayout())
 		co := CollectOptions{Keep: 900, Seed: rapid.Uint64().Draw(rt, "seed")}
 		fo := FitOptions{Split: "time", Fraction: 0.3, Threads: 2}
 		whole := cut(t, blocks(t, text.String(), testSchema), testLayout(), 200)
-		cache := openBytes(t, cacheBytes(t, testSchema, cacheOptions{chunk: 500}, text.String()))
+		cache := openBytes(t, cached)
 		want, wantBad := fitMixed(rt, plan, [][]*Block{whole}, 1, co, fo)
 		got, gotBad := fitMixed(rt, plan, [][]*Block{unsplit(cache, 0, 150)}, 2, co, fo)
 		if !slices.Equal(gotBad, wantBad) || want.Train.Rows+want.Test.Rows != 900 {

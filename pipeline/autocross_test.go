@@ -61,8 +61,11 @@ func TestAutoCrossIsCross(t *testing.T) {
 			t.Errorf("log loss %v with pairs, %v without", r.Test.LogLoss, without.Test.LogLoss)
 		}
 	}
-	f(func(*TrainOptions) {})
 	f(func(o *TrainOptions) { o.Bits = 20; o.Split = "random"; o.Threads = 3 })
+	if raceDetector {
+		return
+	}
+	f(func(*TrainOptions) {})
 }
 
 // The labels of the test part change nothing: not what is chosen, nor what is

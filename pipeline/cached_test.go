@@ -69,6 +69,7 @@ func TestTrainFromCache(t *testing.T) {
 			o := TrainOptions{Algo: "dt", Out: filepath.Join(dir, "m.ctr")}
 			o.Seed = 3
 			change(&o)
+			o.briefly()
 			var want []byte
 			for i, input := range []Input{{Files: files}, {Files: []string{cache}}, {Files: files, Cache: true}, {Files: []string{cache}, Threads: 1}} {
 				o.Files, o.Cache, o.Threads = input.Files, input.Cache, input.Threads

@@ -22,6 +22,7 @@ func TestColumnarModelIsTheSame(t *testing.T) {
 				o := TrainOptions{Algo: "lr", Out: out}
 				o.Files, o.Threads, o.Seed, o.Split = []string{filepath.Join(fixtures, file)}, threads, 5, "random"
 				change(&o)
+				o.briefly()
 				r := train(t, o)
 				a, err := models.Open(out)
 				if err != nil {

@@ -60,6 +60,7 @@ func TestRedactedValuesAreNotInTheModel(t *testing.T) {
 			o.Crosses = [][]string{{"device_ip", "site_id"}, {"hour_time", "C20"}}
 			o.Model.Trees = 0
 			change(&o)
+			o.briefly()
 			r := train(t, o)
 			file := readFile(t, o.Out)
 			hides(t, "the model", file)
@@ -118,7 +119,8 @@ func TestRedactedValuesAreNotInErrors(t *testing.T) {
 	for _, cache := range []bool{false, true} {
 		for _, solver := range []string{"", "ftrl"} {
 			var notes told
-			o.Cache, o.MaxBad, o.Model.Solver = cache, 0, solver
+			o.Cache, o.MaxBad, o.Model.Solver, o.Model.MaxIter = cache, 0, solver, 0
+			o.briefly()
 			_, err := Train(context.Background(), o, &notes)
 			if err == nil || !strings.HasSuffix(err.Error(), "rows.csv:3002: column click: want 0 or 1") {
 				t.Errorf("cache %v, %s: error %v", cache, solver, err)

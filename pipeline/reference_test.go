@@ -29,6 +29,7 @@ func TestModelsKnowTheirRows(t *testing.T) {
 		o := TrainOptions{Algo: "lr", Out: filepath.Join(dir, "m.ctr")}
 		o.Files, o.Threads = []string{path}, 1
 		change(&o)
+		o.briefly()
 		if _, err := Train(context.Background(), o, nil); err != nil {
 			t.Fatal(err)
 		}

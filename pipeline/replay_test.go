@@ -154,16 +154,24 @@ func TestReplayErrors(t *testing.T) {
 }
 
 // awayProducer takes messages that are never answered; Close waits for its
-// context, as a Producer does whose cluster is away.
-type awayProducer struct{ memoryProducer }
+// context, as a Producer does whose cluster is away, but no longer than
+// patience, where that is not 0.
+type awayProducer struct {
+	memoryProducer
+	patience time.Duration
+}
 
 func (p *awayProducer) Acknowledged() int64 { return 0 }
 
 func (p *awayProducer) Close(ctx context.Context) error {
+	patience := p.patience
+	if patience == 0 {
+		patience = 10 * time.Second
+	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		return errors.New("the cluster stays away")
 	}
 }
@@ -201,7 +209,7 @@ func TestReplayTellsOfRowsWithoutAnAnswer(t *testing.T) {
 		t.Errorf("dead letters, stopped: %+v, %v: want an error", sum, err)
 	}
 	o.Loop, o.Limit = false, 1
-	if sum, err = Replay(t.Context(), o, &awayProducer{}, nil); err == nil || err.Error() != "the cluster stays away" {
+	if sum, err = Replay(t.Context(), o, &awayProducer{patience: 5 * closePatience}, nil); err == nil || err.Error() != "the cluster stays away" {
 		t.Errorf("%+v, %v: want the producer's own error", sum, err)
 	}
 }

@@ -183,6 +183,7 @@ func TestProbabilitiesAreProbability(t *testing.T) {
 				o := TrainOptions{Algo: algo, Split: "none", Bits: bits}
 				o.Files, o.Model.Trees = []string{path}, 9
 				o.settle()
+				o.briefly()
 				sameAlone(t, o)
 			}
 		}

@@ -31,6 +31,15 @@ func synthetic(t testing.TB, dir, name string, rows int64, seed uint64) string {
 	return path
 }
 
+// briefly stops a logistic regression early under the race detector, where an
+// iteration takes 60 times as long as without it: three have done all that any
+// does.
+func (o *TrainOptions) briefly() {
+	if raceDetector && (o.Algo == "lr" || o.Algo == "gbdt-lr") && o.Model.Solver == "" {
+		o.Model.MaxIter = 3
+	}
+}
+
 func train(t testing.TB, o TrainOptions) *TrainResult {
 	t.Helper()
 	r, err := Train(context.Background(), o, nil)

@@ -34,6 +34,10 @@ func encoded(t testing.TB, m *Model) []byte {
 
 // TestThreads: the number of threads does not show in the model.
 func TestThreads(t *testing.T) {
+	counts := []int{1, 2, 7}
+	if underRace {
+		counts = []int{1, 7}
+	}
 	f := func(algo string, fields, factors, rows int, weighted bool) {
 		t.Helper()
 		tb := mixed(fields, rows, 3)
@@ -44,7 +48,7 @@ func TestThreads(t *testing.T) {
 			}
 		}
 		var first []byte
-		for _, threads := range []int{1, 2, 7} {
+		for _, threads := range counts {
 			got := encoded(t, train(t, algo, tb, models.Options{Factors: factors, Threads: threads, Seed: 9}))
 			if first == nil {
 				first = got
@@ -84,6 +88,9 @@ func TestLearns(t *testing.T) {
 
 // TestBatch: batches cost no log loss beside row after row.
 func TestBatch(t *testing.T) {
+	if underRace {
+		t.Skip("statistics: the plain tests have them")
+	}
 	tb := mixed(8, 5000, 4)
 	for _, algo := range algos {
 		loss := func(batch int) float64 {

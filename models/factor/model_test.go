@@ -28,7 +28,11 @@ func reread(t testing.TB, b []byte) *models.File {
 func TestSaveLoad(t *testing.T) {
 	for _, algo := range algos {
 		for _, fields := range []int{1, 2, 5, 8, 513} {
-			tb := mixed(fields, 10+2000/fields, uint64(fields))
+			rows := 2000
+			if underRace {
+				rows = 300
+			}
+			tb := mixed(fields, 10+rows/fields, uint64(fields))
 			m := train(t, algo, tb, models.Options{Factors: fields % 9, SlotBits: 3, Passes: 2})
 			b := encoded(t, m)
 			loaded, err := loader(algo)(reread(t, b), tb.Spec)

@@ -98,7 +98,7 @@ func TestProbabilities(t *testing.T) {
 	}
 	f(mixed(t, models.Options{}))
 	wide := impressions(3*rowBlock+17, 3)
-	f(wide, fit(t, wide, models.Options{}))
+	f(wide, fit(t, wide, models.Options{MaxIter: 3}))
 }
 
 // TestThreads wants the same bits at any number of threads, with every way of
@@ -106,6 +106,9 @@ func TestProbabilities(t *testing.T) {
 func TestThreads(t *testing.T) {
 	f := func(tb *features.Table, o models.Options, threads ...int) {
 		t.Helper()
+		if underRace {
+			threads = []int{3}
+		}
 		o.Threads = 1
 		want := fit(t, tb, o)
 		for _, o.Threads = range threads {
@@ -231,7 +234,11 @@ func TestSolversAgree(t *testing.T) {
 }
 
 func TestSparse(t *testing.T) {
-	tb := impressions(3000, 2)
+	rows := 3000
+	if underRace {
+		rows = 500
+	}
+	tb := impressions(rows, 2)
 	zeros := func(l1 float64) (n int) {
 		m := fit(t, tb, models.Options{L1: &l1, L2: pointer(0), Tol: 1e-4})
 		for _, w := range m.Weights() {

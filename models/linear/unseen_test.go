@@ -47,6 +47,9 @@ func TestUnseenStaysZero(t *testing.T) {
 	for _, o := range []models.Options{
 		{}, {Solver: SolverLBFGS, MaxIter: 1000}, {L1: pointer(2)}, {Standardize: true, MeanLoss: true, L2: pointer(.001)},
 	} {
+		if underRace {
+			o.MaxIter = 5
+		}
 		m := fit(t, tb, o)
 		offsets, _ := tb.Spec.Offsets()
 		for f, at := range offsets {
@@ -59,7 +62,11 @@ func TestUnseenStaysZero(t *testing.T) {
 
 // Both solvers that an option can ask for find the same weights.
 func TestSolverOption(t *testing.T) {
-	tb := impressions(2000, 7)
+	rows := 2000
+	if underRace {
+		rows = 500
+	}
+	tb := impressions(rows, 7)
 	a := fit(t, tb, models.Options{Solver: SolverNewton})
 	b := fit(t, tb, models.Options{Solver: SolverLBFGS, MaxIter: 3000})
 	for j, w := range a.Weights() {

@@ -97,6 +97,9 @@ func first(tab *features.Table, n int) *features.Table {
 
 // TestLearnsPairs: the trees find what two columns do together.
 func TestLearnsPairs(t *testing.T) {
+	if underRace {
+		t.Skip("statistics: the plain tests have them")
+	}
 	all := rows(t, 9000, false)
 	train := first(all, 6000)
 	lr, err := linear.Fit(context.Background(), train, models.Options{}, nil)
@@ -112,6 +115,9 @@ func TestLearnsPairs(t *testing.T) {
 // TestHonest: where clicks depend on nothing, leaves get next to no weight,
 // whatever the trees learned of their own rows.
 func TestHonest(t *testing.T) {
+	if underRace {
+		t.Skip("statistics: the plain tests have them")
+	}
 	all := rows(t, 9000, true)
 	m := mustFit(t, first(all, 6000), models.Options{MinLeaf: 5})
 	best := -.2*math.Log(.2) - .8*math.Log(.8)

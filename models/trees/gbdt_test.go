@@ -55,10 +55,14 @@ func hours(tab *features.Table) *features.Table {
 // the size of the nodes that they share.
 func TestBoostThreads(t *testing.T) {
 	plain, weighted := mixed(t, 6000), weigh(mixed(t, 6000))
+	counts := []int{1, 2, 3, 7}
+	if underRace {
+		counts = []int{1, 3}
+	}
 	f := func(name string, tab *features.Table, change func(p *boostParams)) {
 		t.Helper()
 		var first *Boosted
-		for _, threads := range []int{1, 2, 3, 7} {
+		for _, threads := range counts {
 			for _, wide := range []int{1 << 16, 700} {
 				p, err := resolveBoosted(models.Options{Trees: 4, Leaves: 40, MinLeaf: 3, Threads: threads, Seed: 5})
 				if err != nil {
@@ -193,6 +197,9 @@ func TestBoostEarlyStop(t *testing.T) {
 // TestBoostPrice: where there is nothing to learn, the price keeps trees from
 // learning it.
 func TestBoostPrice(t *testing.T) {
+	if underRace {
+		t.Skip("statistics: the plain tests have them")
+	}
 	tab, _ := synthetic(t, 10_000, 8)
 	for i := range tab.Y {
 		tab.Y[i] = uint8(features.Mix64(uint64(i)) % 5 / 4)

@@ -17,10 +17,14 @@ func TestThreads(t *testing.T) {
 	for i := range weighted.W {
 		weighted.W[i] = .1 + float64(features.Mix64(uint64(i))%1000)/300
 	}
+	counts := []int{1, 2, 3, 8}
+	if underRace {
+		counts = []int{1, 8}
+	}
 	for _, tab := range []*features.Table{tab, weighted} {
 		for _, algo := range []string{"dt", "rf"} {
 			var first *Model
-			for _, threads := range []int{1, 2, 3, 8} {
+			for _, threads := range counts {
 				p, _ := resolve(algo, models.Options{Threads: threads, Seed: 5})
 				if algo == "rf" {
 					p.trees = 5 // fewer than 8 threads: these share each tree
@@ -52,7 +56,11 @@ func TestSchedule(t *testing.T) {
 		{taskRows: 3000, nearRows: 10, nearShare: 1, directRows: 100},
 		{taskRows: math.MaxInt, nearRows: 1, nearShare: 3, directRows: 30},
 	}
-	tab, _ := synthetic(t, 6000, 3)
+	rows := 6000
+	if underRace {
+		rows = 4000
+	}
+	tab, _ := synthetic(t, rows, 3)
 	tab.Values[19] = make([]float64, tab.Rows)
 	tab.Spec.Fields[19].Type = features.Num
 	for i := range tab.Values[19] {

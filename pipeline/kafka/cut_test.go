@@ -278,7 +278,7 @@ func TestProducerPatience(t *testing.T) {
 	for err == nil && time.Since(began) < 20*time.Second {
 		err = p.Send(nil, []byte("x"))
 	}
-	if took := time.Since(began); took < 1800*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(began); took < 1800*time.Millisecond || took > 10*time.Second {
 		t.Errorf("gave up after %v, want about 2 s", took)
 	}
 	const want = "topic out: no broker has answered for 2s: "

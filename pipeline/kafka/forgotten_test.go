@@ -59,7 +59,7 @@ func TestForgottenMemberBeginsAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 60*time.Second)
 	defer stop()
 	var written atomic.Int64
 	errs := together(

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,20 @@ import (
 	"ctr/pipeline/kafka"
 )
 
+// waiting is how many tests run at once. Most of what they do is to wait for
+// sessions, patience and rebalances: as many as there are cores would leave
+// the cores idle.
+const waiting = "8"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", waiting); err != nil {
+			panic(err)
+		}
+	}
 	goleak.VerifyTestMain(m,
 		// One for the life of the process, started by sarama's metrics.
 		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),

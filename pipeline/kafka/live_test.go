@@ -154,7 +154,7 @@ func TestRebalance(t *testing.T) {
 	one := run{cluster: c, topic: topic, group: topic, output: output(t), forever: true}
 	two := one
 	two.output = output(t)
-	ctx, stop := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 120*time.Second)
 	defer stop()
 	ctx2, stop2 := context.WithCancel(ctx)
 	defer stop2()

@@ -145,6 +145,7 @@ func (m *moody) written(t *testing.T, topic string) int64 {
 // A password that is refused for a while, or a right, is told once when that
 // begins and once when it is over, and nothing is lost.
 func TestRefusalsEnd(t *testing.T) {
+	t.Parallel()
 	f := func(name, want string, mood func(m *moody) *atomic.Int32, code *kerr.Error) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -152,16 +153,16 @@ func TestRefusalsEnd(t *testing.T) {
 			in, out := newTopic(t, m.Options, 1), newTopic(t, m.Options, 1)
 			send(t, m.Options, in, rows(0, 20))
 			s := m.score(t, in, out, time.Minute)
-			within(t, 10*time.Second, "20 rows", func() bool { return m.written(t, out) >= 20 })
+			within(t, 30*time.Second, "20 rows", func() bool { return m.written(t, out) >= 20 })
 			time.Sleep(time.Second) // for a commit
 			send(t, m.Options, in, rows(20, 10))
 			mood(m).Store(int32(code.Code))
-			within(t, 20*time.Second, want, func() bool { return s.say(want) == 1 })
+			within(t, 40*time.Second, want, func() bool { return s.say(want) == 1 })
 			time.Sleep(3 * time.Second)
 			mood(m).Store(0)
 			send(t, m.Options, in, rows(30, 10))
 			within(t, 30*time.Second, "40 rows", func() bool { return m.written(t, out) >= 40 })
-			within(t, 20*time.Second, "the end", func() bool { return s.say("brokers accept this client again after ") == 1 })
+			within(t, 40*time.Second, "the end", func() bool { return s.say("brokers accept this client again after ") == 1 })
 			time.Sleep(2 * time.Second)
 			s.stop()
 			if err := <-s.done; err != nil {
@@ -184,11 +185,12 @@ func TestRefusalsEnd(t *testing.T) {
 // A password that stays wrong ends a scorer once its patience is over, and the
 // error says why.
 func TestRefusalsEndAScorer(t *testing.T) {
+	t.Parallel()
 	m := newMoody(t)
 	in, out := newTopic(t, m.Options, 1), newTopic(t, m.Options, 1)
 	send(t, m.Options, in, rows(0, 20))
 	s := m.score(t, in, out, 4*time.Second)
-	within(t, 10*time.Second, "20 rows", func() bool { return m.written(t, out) >= 20 })
+	within(t, 30*time.Second, "20 rows", func() bool { return m.written(t, out) >= 20 })
 	m.password.Store(int32(kerr.SaslAuthenticationFailed.Code))
 	began := time.Now()
 	select {

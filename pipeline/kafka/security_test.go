@@ -137,11 +137,13 @@ func throughAll(t *testing.T, o kafka.Options) {
 const secret = "pa55-wörd,=\x01x"
 
 func TestEveryClientIsSecured(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	a.sign("client", false)
 	for _, mechanism := range []string{"", kafka.Plain, kafka.ScramSHA256, kafka.ScramSHA512} {
 		for _, mutual := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s mutual %v", mechanism, mutual), func(t *testing.T) {
+				t.Parallel()
 				s := &kafka.Security{CAFile: a.path("ca.pem")}
 				clients := tls.NoClientCert
 				if mutual {
@@ -169,6 +171,7 @@ func TestAPasswordInAFile(t *testing.T) {
 }
 
 func TestErrorsOfSecurity(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	a.sign("client", false)
 	other := newAuthority(t)
@@ -229,6 +232,7 @@ func TestErrorsOfSecurity(t *testing.T) {
 	for i := range cases {
 		c := &cases[i]
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			_, err := kafka.Topics(kafka.Options{Brokers: c.brokers, Security: &c.s})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error %v, want %q", err, c.want)

@@ -119,7 +119,7 @@ func TestFolderRebalance(t *testing.T) {
 	c := cluster(t)
 	topic := newTopic(t, c, 4)
 	r := toFolder{cluster: c, topic: topic, group: topic, dir: t.TempDir(), forever: true}
-	ctx, stop := context.WithTimeout(t.Context(), 40*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 120*time.Second)
 	defer stop()
 	var batches, sent, failed, left atomic.Int64
 	steady := r

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,23 +33,28 @@ func read(t testing.TB, o kafka.Options, topic string) []*sarama.ConsumerMessage
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []*sarama.ConsumerMessage
-	for _, p := range ids {
+	// All at once, so that the end of all is waited for once.
+	got := make([][]*sarama.ConsumerMessage, len(ids))
+	var all sync.WaitGroup
+	for i, p := range ids {
 		pc, err := consumer.ConsumePartition(topic, p, sarama.OffsetOldest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for quiet := false; !quiet; {
-			select {
-			case m := <-pc.Messages():
-				out = append(out, m)
-			case <-time.After(2 * time.Second):
-				quiet = true
+		all.Go(func() {
+			defer pc.Close()
+			for {
+				select {
+				case m := <-pc.Messages():
+					got[i] = append(got[i], m)
+				case <-time.After(2 * time.Second):
+					return
+				}
 			}
-		}
-		pc.Close()
+		})
 	}
-	return out
+	all.Wait()
+	return slices.Concat(got...)
 }
 
 // ids counts how often each id stands in predictions.
@@ -274,7 +280,7 @@ func TestSentLongAfterScored(t *testing.T) {
 			scorers: func() (pipeline.Scorer, error) { return slowOnce{ago: time.Minute}, nil },
 		}
 		send(t, c, r.topic, rows(0, 500))
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		sum, err := r.score(ctx)
 		cancel()
 		if err != nil || sum.Rows != 500 {

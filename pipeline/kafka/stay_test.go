@@ -44,12 +44,12 @@ func (s stay) score(ctx context.Context) (sum pipeline.Summary, err error) {
 	return pipeline.Score(ctx, pipeline.ScoreOptions{Scorers: newFakeScorer, CommitEvery: 20 * time.Millisecond}, src, sink, nil)
 }
 
-// await waits until done, at most for 30 s.
+// await waits until done, at most for a minute.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not within 30 s", what)
+			t.Fatalf("%s: not within a minute", what)
 		}
 	}
 }

@@ -32,6 +32,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestTokensAreKeptAndRenewed(t *testing.T) {
+	t.Parallel()
 	var e endpoint
 	server := httptest.NewServer(&e)
 	defer server.Close()

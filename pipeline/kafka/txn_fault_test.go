@@ -43,12 +43,12 @@ func committedIDs(t *testing.T, c kafka.Options, topic string) map[string]int {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for len(ends) > 0 {
 		fetches := client.PollFetches(ctx)
 		if ctx.Err() != nil {
-			t.Fatalf("topic %s: partitions %v: no end for 15 s: a transaction is open", topic, ends)
+			t.Fatalf("topic %s: partitions %v: no end for 30 s: a transaction is open", topic, ends)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if !r.Attrs.IsControl() {
@@ -156,7 +156,7 @@ func (f faulty) run(t *testing.T) {
 		}
 		w.mu.Unlock()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 120*time.Second)
 	defer cancel()
 	told := &notes{}
 	r := toTopic{cluster: c, topic: "in", out: "out", group: "g", once: true, rows: 50, session: 30 * time.Second, patience: 20 * time.Second, note: told.Note}
@@ -179,7 +179,7 @@ func (f faulty) run(t *testing.T) {
 	switch {
 	case f.always && (err == nil || !strings.Contains(err.Error(), words)):
 		t.Errorf("error %v, want %s", err, words)
-	case f.always && time.Since(began) > 15*time.Second:
+	case f.always && time.Since(began) > 30*time.Second:
 		t.Errorf("it took %v to give up", time.Since(began))
 	case !f.always && (err != nil || ctx.Err() != nil):
 		t.Errorf("%v, %v: want none; told %q", err, ctx.Err(), told.read())

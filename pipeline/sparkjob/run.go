@@ -18,8 +18,8 @@ import (
 	"ctr/features"
 )
 
-// patience is how long a job that is told to stop has for it.
-const patience = 10 * time.Second
+// patience is how long a job that is told to stop has for it. Tests have less.
+var patience = 10 * time.Second
 
 // Result is what a job left. Close removes its files.
 type Result struct {

@@ -100,7 +100,7 @@ compare online.csv
 
 if [ -n "$STARTED" ]; then
   say "a broker that crashes under replay and score"
-  head -20000 "$DATA" >part.csv
+  head -12000 "$DATA" >part.csv
   "$CTR" replay part.csv --topic "$TOPIC-crash" --create --partitions 2 --rate 1000 --quiet --json >crash.json &
   REPLAY=$!
   sleep 2
