@@ -80,7 +80,7 @@ class Scorer:
             return
         if code == -signal.SIGKILL:
             self.chaos.killed(self.chaos.new_point() or "at a random time")
-        elif code not in (0, -signal.SIGTERM):  # asked to stop before it could listen
+        elif code not in (0, 130, -signal.SIGTERM):  # asked to stop twice, or before it could listen
             self.chaos.tally["ended by an error"] += 1
             say(f"scorer {self.number} ended with {code}:", *self.log().read_text(errors="replace").splitlines()[-3:])
         self.start()
