@@ -45,6 +45,7 @@ func TestAutoCrossIsCross(t *testing.T) {
 		t.Helper()
 		o := autoOptions(path)
 		change(&o)
+		o.briefly()
 		r := train(t, o)
 		if got := found(r); got != "C20*C21 banner_pos*device_model site_category*C14" {
 			t.Errorf("found %q, want the three planted pairs", got)
@@ -56,6 +57,9 @@ func TestAutoCrossIsCross(t *testing.T) {
 		}
 		want := train(t, named)
 		same(t, "test part with pairs found and named", r.Test, want.Test)
+		if raceDetector { // its fits are too short to be compared
+			return
+		}
 		named.Crosses = nil
 		if without := train(t, named); without.Test.LogLoss < r.Test.LogLoss+0.002 {
 			t.Errorf("log loss %v with pairs, %v without", r.Test.LogLoss, without.Test.LogLoss)

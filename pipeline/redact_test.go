@@ -99,12 +99,15 @@ func TestRedactedValuesAreNotInTheModel(t *testing.T) {
 	}
 	f("online", func(o *TrainOptions) { o.Algo, o.Model.Solver = "lr", "ftrl" })
 	f("bits", func(o *TrainOptions) { o.Algo, o.Bits = "lr", 12 })
+	f("history", func(o *TrainOptions) { o.Algo, o.History = "gbdt", []string{"device_ip"} })
+	if raceDetector { // minutes of fits, which have their own tests
+		return
+	}
 	f("pairs", func(o *TrainOptions) { o.Algo, o.AutoCross = "lr", 2 })
 	f("preset", func(o *TrainOptions) {
 		o.Preset, o.Algo = PresetReplacedLR, "lr"
 		o.Include = []string{"site_id", "device_ip", "C20", "C16"}
 	})
-	f("history", func(o *TrainOptions) { o.Algo, o.History = "gbdt", []string{"device_ip"} })
 }
 
 // What is wrong with rows is told without the values of redacted columns, in

@@ -39,9 +39,10 @@ func (m *member) bound(c *claim) {
 
 // atEnd reports whether all claims have come to their ends. A member without
 // partitions is there when the group is: until then one of another member's
-// may come to it.
+// may come to it. While partitions are taken up it is not there: they have to
+// be read, from the earliest offset, say, whatever the group has committed.
 func (m *member) atEnd(ctx context.Context) (bool, error) {
-	if m.source.ends == nil {
+	if m.source.ends == nil || !m.given.Load() {
 		return false, nil
 	}
 	if claims := m.list(); len(claims) > 0 {

@@ -38,6 +38,9 @@ type member struct {
 	forgotten atomic.Bool // the group has, while partitions were being taken up
 
 	asked time.Time // when the poller last asked how far the group is
+	// given is whether all that the group has given this member, be it nothing,
+	// is among the claims.
+	given atomic.Bool
 }
 
 // claim is a partition for as long as this member has it.
@@ -110,7 +113,9 @@ func (m *member) assigned(ctx context.Context, client *kgo.Client, added map[str
 	if m.left {
 		return
 	}
+	m.given.Store(false)
 	err := m.take(ctx, client, added[m.source.o.Topic])
+	m.given.Store(err == nil)
 	switch {
 	case err != nil && m.ctx.Err() == nil:
 		m.source.end(err)
