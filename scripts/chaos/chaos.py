@@ -227,7 +227,7 @@ class Chaos:
             return
         with open(self.dir / "out.txt", "w") as out:
             subprocess.run([str(KAFKA), "tool", "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", BROKERS, "--topic", "out",
-                            "--from-beginning", "--isolation-level", "read_committed", "--timeout-ms", "10000"], stdout=out, stderr=subprocess.DEVNULL)
+                            "--from-beginning", "--isolation-level", "read_committed", "--timeout-ms", "30000"], stdout=out, stderr=subprocess.DEVNULL)
         want = re.compile(r'"probability":([^,]+),.*"partition":(\d+),"offset":(\d+),')
         for line in open(self.dir / "out.txt"):
             m = want.search(line)
