@@ -237,7 +237,7 @@ func (g *grower) field(f int, h *hist, k int, node sums, best *split) {
 	if g.b.fields[f].number {
 		g.number(f, node, best)
 	} else {
-		g.categories(f, node, best)
+		g.category(f, &g.b.fields[f], node, best)
 	}
 }
 
@@ -271,9 +271,7 @@ func (g *grower) direct(f int, v *view, es []entry) {
 			}
 		}
 	}
-	if g.b.fields[f].number {
-		slices.Sort(g.present)
-	}
+	slices.Sort(g.present)
 }
 
 // wipe makes g.one zero again.
