@@ -20,7 +20,7 @@ const (
 )
 
 // Defaults of trees that Spark fits: like ctr's own (models/trees), they cut
-// values that stand in the order of their rate, at the same price.
+// values that stand in the order of their rate, at the price of a number's cut.
 const (
 	sparkDepthTree   = 16
 	sparkDepthForest = 12

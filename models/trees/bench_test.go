@@ -19,7 +19,7 @@ func benchTrain(b *testing.B, algo string, n int, o models.Options, full bool) {
 		b.Fatal(err)
 	}
 	if full {
-		p.price = 0
+		p.base, p.perGroup = 0, 0
 	}
 	var m *Model
 	b.ReportAllocs()

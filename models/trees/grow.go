@@ -66,7 +66,7 @@ type grower struct {
 
 func newGrower(b *binned, p *params, threads int) *grower {
 	m := p.columns(len(b.fields))
-	g := &grower{b: b, searcher: searcher{p: p}, threads: threads}
+	g := &grower{b: b, searcher: searcher{p: p, rows: float64(b.rows)}, threads: threads}
 	g.cols = make([]uint16, len(b.fields))
 	g.some = newHist(m, b.w != nil)
 	g.one = *newHist(1, b.w != nil)

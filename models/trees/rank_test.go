@@ -77,7 +77,8 @@ func TestRank(t *testing.T) {
 
 // TestManyValues: of columns of many values a tree and a forest learn no more
 // than they can know. Where values stood by their rates in the node, the losses
-// were OLDDT and OLDRF.
+// were .46745 and .46053; in the order of all rows, where cuts cost as little as
+// a number's, .47117 and .46188.
 func TestManyValues(t *testing.T) {
 	all, _ := synthetic(t, 80_000, 1)
 	train, test := head(all, 60_000)
@@ -91,6 +92,6 @@ func TestManyValues(t *testing.T) {
 			t.Errorf("%s: log loss %.5f, want at most %v", algo, loss, want)
 		}
 	}
-	f("dt", .1)
-	f("rf", .1)
+	f("dt", .4672)
+	f("rf", .4590)
 }

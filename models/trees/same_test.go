@@ -25,7 +25,7 @@ func TestThreads(t *testing.T) {
 				if algo == "rf" {
 					p.trees = 5 // fewer than 8 threads: these share each tree
 				}
-				p.taskRows, p.price, p.minLeaf = 500, .5, 3
+				p.taskRows, p.base, p.perGroup, p.minLeaf = 500, 0, .5, 3
 				m := mustFit(t, algo, tab, p)
 				if first == nil {
 					first = m

@@ -64,7 +64,7 @@ func plain(algo string) params {
 	if err != nil {
 		panic(err)
 	}
-	p.minGroup, p.steady, p.price, p.shrink = 1, 0, 0, 0
+	p.minGroup, p.steady, p.base, p.perGroup, p.shrink = 1, 0, 0, 0, 0
 	return p
 }
 
