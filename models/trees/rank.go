@@ -12,7 +12,7 @@ import (
 //
 // A node has too few rows to know the order of its many values: sorted by their
 // rates there, they gain by chance, most where a column has most values (of
-// 70,000 rows a tree's log loss was .006 higher, a forest's .003). Rates of all
+// 70,000 rows a tree's log loss was .007 higher, a forest's .002). Rates of all
 // rows are known better, and say as well where values belong that the node has
 // no rows of.
 func (b *binned) rank(fd *field, column []uint16, p *params) {
@@ -66,17 +66,17 @@ func (b *binned) tallies(fd *field, column []uint16) []sums {
 }
 
 // renumber makes bin k of known[k], and all that are not among them the rest.
-func (fd *field) renumber(known []rated, column []uint16) {
-	fd.rest = uint16(len(known))
+func (f *field) renumber(known []rated, column []uint16) {
+	f.rest = uint16(len(known))
 	if at := slices.IndexFunc(known, func(r rated) bool { return r.bin == 0 }); at >= 0 {
-		fd.rest = uint16(at)
+		f.rest = uint16(at)
 	}
-	lookup, codes := slices.Repeat([]uint16{fd.rest}, fd.size), make([]uint32, len(known))
+	lookup, codes := slices.Repeat([]uint16{f.rest}, f.size), make([]uint32, len(known))
 	for to, r := range known {
-		lookup[r.bin], codes[to] = uint16(to), fd.codes[r.bin]
+		lookup[r.bin], codes[to] = uint16(to), f.codes[r.bin]
 	}
 	for i, bin := range column {
 		column[i] = lookup[bin]
 	}
-	fd.codes, fd.size = codes, len(known)
+	f.codes, f.size = codes, len(known)
 }
