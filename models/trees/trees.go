@@ -82,7 +82,7 @@ func resolve(algo string, o models.Options) (params, error) {
 		p.trees, p.minLeaf = or(o.Trees, 100), or(o.MinLeaf, 20)
 		p.rowShare, p.colShare = orPtr(o.RowShare, 1), orPtr(o.ColShare, .2)
 		p.bootstrap = orPtr(o.Bootstrap, p.rowShare == 1)
-		p.minGroup, p.base, p.perGroup, p.shrink = 20, 0, 1.2, 5
+		p.minGroup, p.base, p.perGroup, p.shrink = 20, 2, 1.2, 5
 	}
 	var faults []string
 	want := func(ok bool, format string, args ...any) {
