@@ -19,10 +19,8 @@ const (
 	sparkTol     = 1e-5
 )
 
-// Defaults of trees that Spark fits. The order of values by their rate (see
-// sparkjob's trees.py) leaves less to chance than ctr's own trees have to pay
-// for, so that only the price of a cut between two groups is asked: in models/trees
-// base + perGroup.
+// Defaults of trees that Spark fits: like ctr's own (models/trees), they cut
+// values that stand in the order of their rate, at the price of a number's cut.
 const (
 	sparkDepthTree   = 16
 	sparkDepthForest = 12

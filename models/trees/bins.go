@@ -31,22 +31,28 @@ type binned struct {
 type field struct {
 	number bool
 	size   int // bins are 0 … size-1
-	// codes are the codes of a category's bins; bin 0 holds all others, so
-	// that codes[0] means nothing.
+	// codes are the codes of a category's bins; rest is the bin that holds all
+	// others, so that codes[rest] means nothing. It is 0 until rank.
 	codes []uint32
+	rest  uint16
 	// upper are the upper ends of a number's bins 1, 2, … but the last; bin 0
 	// holds missing values.
 	upper []float64
 }
 
 // bin learns the bins of t's fields and puts its rows in them.
-func bin(t *features.Table, threads int, scratch *features.Scratch) *binned {
+func bin(t *features.Table, p *params) *binned {
 	b := &binned{rows: t.Rows, stride: len(t.Codes), y: t.Y}
-	once := scratch.Child() // for columns
+	once := p.scratch.Child() // for columns
 	defer once.Close()
-	fields, columns := binColumns(t, maxBins, threads, once)
-	b.fields, b.data = fields, rowMajor(columns, t.Rows, threads, scratch)
+	fields, columns := binColumns(t, maxBins, p.threads, once)
 	b.w, b.unit = fixedPoint(t.W)
+	each(p.threads, len(fields), func(f int) {
+		if !fields[f].number {
+			b.rank(&fields[f], columns[f], p)
+		}
+	})
+	b.fields, b.data = fields, rowMajor(columns, t.Rows, p.threads, p.scratch)
 	return b
 }
 

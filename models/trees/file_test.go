@@ -37,7 +37,7 @@ func mixed(t testing.TB, n int) *features.Table {
 func small(t testing.TB, algo string) (*Model, *features.Table) {
 	tab := mixed(t, 2000)
 	p := plain(algo)
-	p.trees, p.depth, p.minLeaf = 3, 6, 5
+	p.trees, p.depth, p.minLeaf, p.minGroup = 3, 6, 5, 2
 	if algo == "dt" {
 		p.trees = 1
 	}

@@ -15,7 +15,7 @@ func fit(ctx context.Context, algo string, t *features.Table, p params, progress
 	if err := check(algo, t); err != nil {
 		return nil, err
 	}
-	b := bin(t, p.threads, p.scratch)
+	b := bin(t, &p)
 	parts := make([]*Model, p.trees)
 	across, within := 1, p.threads
 	if p.trees >= p.threads {

@@ -66,7 +66,7 @@ type grower struct {
 
 func newGrower(b *binned, p *params, threads int) *grower {
 	m := p.columns(len(b.fields))
-	g := &grower{b: b, searcher: searcher{p: p}, threads: threads}
+	g := &grower{b: b, searcher: searcher{p: p, rows: float64(b.rows)}, threads: threads}
 	g.cols = make([]uint16, len(b.fields))
 	g.some = newHist(m, b.w != nil)
 	g.one = *newHist(1, b.w != nil)
@@ -237,7 +237,7 @@ func (g *grower) field(f int, h *hist, k int, node sums, best *split) {
 	if g.b.fields[f].number {
 		g.number(f, node, best)
 	} else {
-		g.categories(f, node, best)
+		g.category(f, &g.b.fields[f], node, best)
 	}
 }
 
@@ -271,9 +271,7 @@ func (g *grower) direct(f int, v *view, es []entry) {
 			}
 		}
 	}
-	if g.b.fields[f].number {
-		slices.Sort(g.present)
-	}
+	slices.Sort(g.present)
 }
 
 // wipe makes g.one zero again.

@@ -1,7 +1,5 @@
 package trees
 
-import "slices"
-
 // binSet is a set of bins.
 type binSet [maxBins / 64]uint64
 
@@ -40,12 +38,12 @@ type split struct {
 	gain  float64 // half the fall of weight times Gini impurity, less the penalty; 0 = no split
 	field int
 	left  binSet
-	// threshold is the last of a number's bins on the left.
+	// threshold is the last bin below the cut.
 	threshold uint16
 	sum       sums // of the left side
 }
 
-// group is a bin with rows in the node, or all bins that have too few.
+// group is a bin with rows in the node.
 type group struct {
 	sums
 	bin uint16
@@ -55,8 +53,8 @@ type group struct {
 // space of one goroutine.
 type searcher struct {
 	p      *params
+	rows   float64 // of the table
 	groups []group
-	keys   []uint64
 }
 
 // load fills s.groups with the bins of h that have rows, in order.
@@ -138,84 +136,42 @@ func (s *searcher) better(left, node sums, price float64, best *split) bool {
 // Where clicks do not depend on a field at all, the rate of n rows still varies
 // with variance p(1-p)/n. The best cut between two groups gains p(1-p) times a
 // squared normal number, and the best of many cuts and fields several times as
-// much: that is base. An order of k groups made by these rates turns them into
-// a gain that grows with k: cut in the middle about .64·k·p(1-p) (2/π of the
-// sum of k squared normal numbers); more at the best cut of the best field:
-// that is perGroup. So a field of many values must show more than one of few,
-// and no split is made where chance would do.
+// much: that is base. An order of k groups by these rates turns them into a
+// gain that grows with k: cut in the middle about .64·k·p(1-p) (2/π of the sum
+// of k squared normal numbers), more at the best cut of the best field: that is
+// perGroup. Categories stand in an order that all training rows made, of which
+// the node's are a part: as great a part of that gain is chance here.
 func (s *searcher) price(node sums, groups int) float64 {
 	p := node.rate()
-	return node.score() + (s.p.base+s.p.perGroup*float64(groups-1))*p*(1-p)
+	chosen := 1 + float64(groups-2)*min(node.n/s.rows, 1)
+	return node.score() + (s.p.base+s.p.perGroup*chosen)*p*(1-p)
 }
 
-// categories looks for a better split than best of a category's bins. Bin 0
-// and all bins of fewer than minGroup rows are one group: they stay together,
-// on the right, where values never seen will go as well. Where no row is in
-// that group, the right is the larger side.
-func (s *searcher) categories(field int, node sums, best *split) {
-	rest := s.pool()
-	k := len(s.groups)
-	if k < 2 {
-		return
-	}
-	s.order()
-	price := s.price(node, k)
+// category looks for a better split than best between two bins of a category,
+// which stand in the order of their rates (binned.rank); bins without rows here
+// go where their place among the others is. The rest stays on the right, where
+// values never seen will go as well; where no row at all is in the rest, the
+// right is the larger side.
+func (s *searcher) category(f int, fd *field, node sums, best *split) {
+	price := s.price(node, len(s.groups))
 	var left sums
-	at, restLeft := -1, false
-	seenRest := false
-	var sum sums
-	for i, key := range s.keys[:k-1] {
-		g := &s.groups[key%maxBins]
+	found := false
+	for i, g := range s.groups[:len(s.groups)-1] {
 		left.add(g.sums)
-		seenRest = seenRest || g.bin == 0
 		if s.better(left, node, price, best) {
-			at, restLeft, sum = i, seenRest, left
+			found = true
+			*best = split{gain: best.gain, field: f, threshold: (g.bin + s.groups[i+1].bin - 1) / 2, sum: left}
 		}
 	}
-	if at < 0 {
+	if !found {
 		return
 	}
-	if rest == 0 {
-		restLeft = sum.n > node.n-sum.n
+	lo, hi := uint16(0), best.threshold+1
+	if fd.rest < hi || int(fd.rest) == fd.size && best.sum.n > node.n-best.sum.n {
+		lo, hi = hi, uint16(fd.size)
+		best.sum = node.minus(best.sum)
 	}
-	best.field, best.left, best.threshold = field, binSet{}, 0
-	chosen := s.keys[:at+1]
-	best.sum = sum
-	if restLeft {
-		chosen = s.keys[at+1 : k]
-		best.sum = node.minus(sum)
+	for b := lo; b < hi; b++ {
+		best.left.add(b)
 	}
-	for _, key := range chosen {
-		best.left.add(s.groups[key%maxBins].bin)
-	}
-}
-
-// pool joins bin 0 and the groups of too few rows to one of bin 0, the first,
-// and gives its rows; where there are none, there is no such group.
-func (s *searcher) pool() (rows float64) {
-	var rest sums
-	kept := s.groups[:0]
-	minimum := float64(s.p.minGroup)
-	for _, g := range s.groups {
-		if g.bin == 0 || g.n < minimum {
-			rest.add(g.sums)
-			continue
-		}
-		kept = append(kept, g)
-	}
-	if rest.n > 0 {
-		kept = append(kept, group{bin: 0, sums: rest})
-	}
-	s.groups = kept
-	return rest.n
-}
-
-// order fills s.keys: the groups by rising click rate, ties by bin. A key is
-// the rate in 44 bits, the bin in 10 and the index of the group in 10.
-func (s *searcher) order() {
-	s.keys = s.keys[:0]
-	for i := range s.groups {
-		s.keys = append(s.keys, uint64(s.groups[i].rate()*(1<<43))<<20|uint64(s.groups[i].bin)<<10|uint64(i))
-	}
-	slices.Sort(s.keys)
 }

@@ -7,7 +7,8 @@
 // any set of rows is the same in whatever order, and by however many threads,
 // it is added up. Categories are put in order of their click rate and split
 // where a number would be (Breiman, Friedman, Olshen and Stone 1984, theorem
-// 4.5: for two classes no subset does better).
+// 4.5: for two classes no subset does better); the rate is that in all training
+// rows, for a node knows its own too badly (binned.rank).
 package trees
 
 import (
@@ -60,7 +61,8 @@ type params struct {
 	threads                       int
 	scratch                       *features.Scratch
 
-	minGroup int // rows that a category needs in a node to stand alone
+	minGroup int     // rows that a category needs to stand alone
+	steady   float64 // rows at the mean rate added to each category's
 	// base and perGroup are the price of a split: see searcher.price.
 	base, perGroup float64
 	shrink         float64 // rows at the parent's probability that are added to each node's
@@ -74,13 +76,13 @@ func resolve(algo string, o models.Options) (params, error) {
 	p := params{
 		trees: 1, depth: or(o.Depth, 16), leaves: o.Leaves, minLeaf: or(o.MinLeaf, 20),
 		rowShare: 1, colShare: 1, seed: o.Seed, threads: or(o.Threads, runtime.GOMAXPROCS(0)), scratch: o.Scratch,
-		minGroup: 20, base: 9, perGroup: 1.5, shrink: 50, schedule: usual,
+		minGroup: 40, steady: 20, base: 9, perGroup: 1.5, shrink: 50, schedule: usual,
 	}
 	if algo == "rf" {
 		p.trees, p.minLeaf = or(o.Trees, 100), or(o.MinLeaf, 20)
 		p.rowShare, p.colShare = orPtr(o.RowShare, 1), orPtr(o.ColShare, .2)
 		p.bootstrap = orPtr(o.Bootstrap, p.rowShare == 1)
-		p.minGroup, p.base, p.perGroup, p.shrink = 10, 0, 1.2, 5
+		p.minGroup, p.base, p.perGroup, p.shrink = 20, 2, 1.2, 5
 	}
 	var faults []string
 	want := func(ok bool, format string, args ...any) {

@@ -64,7 +64,7 @@ func plain(algo string) params {
 	if err != nil {
 		panic(err)
 	}
-	p.minGroup, p.base, p.perGroup, p.shrink = 1, 0, 0, 0
+	p.minGroup, p.steady, p.base, p.perGroup, p.shrink = 1, 0, 0, 0, 0
 	return p
 }
 
@@ -113,7 +113,7 @@ func TestTreeByHand(t *testing.T) {
 		map[any]float64{1.: 0, 99.: 0, nan: 1})
 	f("categories: subset {1, 3}", columns(t, []uint8{1, 0, 1, 0, 0, 0}, []uint32{1, 2, 3, 4, 4, 4}), stump,
 		map[any]float64{1: 1, 2: 0, 3: 1, 4: 0, 5: .0, 1 << 30: 0, 0: 0})
-	f("unseen codes go with the larger side", columns(t, []uint8{1, 1, 1, 0}, []uint32{1, 1, 2, 3}), stump,
+	f("unseen codes of no training row go with the larger side", columns(t, []uint8{1, 1, 1, 0}, []uint32{1, 1, 2, 3}), stump,
 		map[any]float64{1: 1, 2: 1, 3: 0, 4: 1, 0: 1})
 	f("code 0 goes with its own rows", columns(t, []uint8{0, 1, 1, 0}, []uint32{0, 1, 2, 0}), stump,
 		map[any]float64{0: 0, 1: 1, 2: 1, 3: 0, 77: 0})
@@ -264,7 +264,8 @@ func TestLeaves(t *testing.T) {
 // TestSample: so many rows are drawn as RowShare says, and no others.
 func TestSample(t *testing.T) {
 	tab, _ := synthetic(t, 1000, 1)
-	b := bin(tab, 1, nil)
+	p := plain("rf")
+	b := bin(tab, &p)
 	f := func(share float64, bootstrap bool, want, most int) {
 		t.Helper()
 		p := plain("rf")
