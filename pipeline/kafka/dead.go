@@ -21,14 +21,9 @@ func DeadLetters(o Options, topic string) pipeline.DeadLetterReader {
 			return err
 		}
 		o = o.withDefaults()
-		offsets, left := map[int32]kgo.Offset{}, map[int32]int64{}
-		for _, p := range info.Partitions {
-			if p.First < p.End {
-				offsets[p.Partition], left[p.Partition] = kgo.NewOffset().AtStart(), p.End
-			}
-		}
-		if len(left) == 0 {
-			return nil
+		offsets, left, err := deadPartitions(topic, info.Partitions)
+		if err != nil || len(left) == 0 {
+			return err
 		}
 		opts, err := o.kgoOpts(nil)
 		if err != nil {
@@ -58,6 +53,22 @@ func DeadLetters(o Options, topic string) pipeline.DeadLetterReader {
 		}
 		return nil
 	}
+}
+
+// deadPartitions gives where to begin in each partition that has records, and
+// where to end. One without a leader is an error: its records would be left out
+// without a word.
+func deadPartitions(topic string, partitions []PartitionInfo) (map[int32]kgo.Offset, map[int32]int64, error) {
+	offsets, left := map[int32]kgo.Offset{}, map[int32]int64{}
+	for _, p := range partitions {
+		switch {
+		case p.Leader < 0 || p.End < 0:
+			return nil, nil, fmt.Errorf("topic %s: partition %d: no leader: want all of the topic's partitions readable", topic, p.Partition)
+		case p.First < p.End:
+			offsets[p.Partition], left[p.Partition] = kgo.NewOffset().AtStart(), p.End
+		}
+	}
+	return offsets, left, nil
 }
 
 // deadPatience is how long the next record is waited for: longer than a

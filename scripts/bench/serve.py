@@ -161,6 +161,7 @@ class Contest:
 
 OIP, FLAT = "ctr, Open Inference JSON", "ctr, flat JSON"
 MLSERVER, FASTAPI = "MLServer 1.7.1, parallel_workers 0, dictionary", "FastAPI + orjson + dictionary, 2 workers"
+FASTAPI1, CONSTANT = "FastAPI + orjson + dictionary, 1 worker", "Go's net/http, a constant for flat JSON"
 CSV1, CSV16, BATCH = "ctr, CSV of 1,000 rows, 1 connection", "ctr, CSV of 1,000 rows", "ctr, JSON of 100 rows"
 GRPC = "ctr, gRPC, 64 streams"
 
@@ -196,6 +197,9 @@ def contestants(contest, folder, server, python, data, columns):
     add(FLAT, server.process.pid, score, flat, 16, lambda a: a["probability"])
     if "fastapi" in python:
         add(FASTAPI, python["fastapi"].process.pid, python["fastapi"].url + "/score", flat, 16, lambda a: a["probability"])
+        add(FASTAPI1, python["fastapi1"].process.pid, python["fastapi1"].url + "/score", flat, 16, lambda a: a["probability"])
+    if "constant" in python:
+        add(CONSTANT, python["constant"].process.pid, python["constant"].url, flat, 16, None)
     add(CSV1, server.process.pid, score, csv, 1, None)
     add(CSV16, server.process.pid, score, csv, 16, None)
     add(BATCH, server.process.pid, score, batch, 16, lambda a: a[0]["probability"])
@@ -228,6 +232,7 @@ def judge(contest):
         want("flat JSON, p50 ms", contest.middle(FLAT, lambda r: r["p50"]) / 1e3, most=0.4)
     if {FLAT, FASTAPI} <= have:
         want("flat JSON, times the best Python server", contest.rate(FLAT) / contest.rate(FASTAPI), least=4.5)
+        want("flat JSON, times that server with one worker", contest.rate(FLAT) / contest.rate(FASTAPI1), least=4.5)
     if CSV1 in have:
         want("CSV batches on one connection, M rows/s", contest.rate(CSV1) / 1e3, least=1.5)
     if GRPC in have:
@@ -236,12 +241,15 @@ def judge(contest):
 
 
 def start_python(args, folder, tab, port):
-    """MLServer and FastAPI, those that there are."""
+    """MLServer and FastAPI, those that there are, and a server that does nothing."""
     env = {**os.environ, "TABLE": str(tab), "PYTHONPATH": str(HERE / "serving")}
     found = {}
     if args.fastapi:
-        command = [args.fastapi, "-m", "uvicorn", "fastapi_app:app", "--port", str(port), "--workers", "2", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-        found["fastapi"] = Process(command, port, folder / "fastapi.log", env=env)
+        for name, at, workers in (("fastapi", port, 2), ("fastapi1", port + 5, 1)):
+            command = [args.fastapi, "-m", "uvicorn", "fastapi_app:app", "--port", str(at), "--workers", str(workers), "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+            found[name] = Process(command, at, folder / f"{name}.log", env=env)
+    if args.constant:
+        found["constant"] = Process([args.constant, str(port + 6)], port + 6, folder / "constant.log")
     if args.mlserver:
         home = folder / "mlserver"
         home.mkdir()
@@ -258,9 +266,10 @@ def main():
     parser.add_argument("--ghz", help="left out where it is not given")
     parser.add_argument("--fastapi", help="an interpreter with FastAPI; left out where it is not given")
     parser.add_argument("--mlserver", help="an interpreter with MLServer; left out where it is not given")
+    parser.add_argument("--constant", help="serving/constant.go, compiled; left out where it is not given")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--port", type=int, default=19600, help="the first of five")
+    parser.add_argument("--port", type=int, default=19600, help="the first of seven")
     args = parser.parse_args()
     args.grpc = f"127.0.0.1:{args.port + 4}"
     contest = Contest(args)
@@ -275,10 +284,8 @@ def main():
         with serving.Server(ctr, folder, "--model", model, "--max-body", "64M", *grpc) as server:
             columns = table(server, data, folder / "table.json")
             python = start_python(args, folder, folder / "table.json", args.port)
-            if "fastapi" in python:
-                python["fastapi"].wait("/")
-            if "mlserver" in python:
-                python["mlserver"].wait("/v2/models/m/ready")
+            for name, p in python.items():
+                p.wait("/v2/models/m/ready" if name == "mlserver" else "/")
             runs = contestants(contest, folder, server, python, data, columns)
             for _ in range(args.rounds):
                 for name, pid, rows, run in runs:

@@ -45,6 +45,8 @@ else
 fi
 
 cd "$ROOT"
+CGO_ENABLED=0 go build -o "$WORK/constant" "$HERE/serving/constant.go"
+flags+=(--constant "$WORK/constant")
 python3 "$HERE/serve.py" --ctr "$CTR" --wrk "$WRK" --seconds "$SECONDS_" --rounds "$ROUNDS" "${flags[@]}" >"$WORK/out.txt"
 if [ "${SERVERECORD:-yes}" = no ]; then
   cat "$WORK/out.txt"
