@@ -32,7 +32,7 @@ func (w *watching) begin(o *serveOptions, say func(string)) (err error) {
 		return err
 	}
 	if w.tracer != nil {
-		o.Wrap = w.tracer.Wrap
+		o.Wrap, o.Call = w.tracer.Wrap, w.tracer.Call
 	}
 	w.monitor = monitor.New(monitor.Options{
 		Source: "serve", Version: version, Models: monitor.ServedModels(o.Options.Registry), Redact: o.redact,

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ const (
 type call struct {
 	buffer  mem.Buffer // of in
 	in, out []byte
+	model   *Model // that was called, once it is known
 }
 
 // rpc answers a call, or gives what is wrong.
@@ -140,8 +142,13 @@ func (s *Server) method(service, name string, guarded bool, h rpc) grpc.MethodDe
 		if err := decode(c); err != nil {
 			return nil, err
 		}
+		end := func(*fault) {}
+		if s.o.Call != nil {
+			end = s.traced(ctx, route, c)
+		}
 		f := s.called(ctx, route, guarded, c, h)
 		c.buffer.Free()
+		end(f)
 		code := http.StatusOK
 		if f != nil {
 			code = f.status
@@ -155,6 +162,23 @@ func (s *Server) method(service, name string, guarded bool, h rpc) grpc.MethodDe
 		}
 		return c, nil
 	}}
+}
+
+// traced tells Options.Call of a call; what it gives tells of its end.
+func (s *Server) traced(ctx context.Context, route string, c *call) func(*fault) {
+	end := s.o.Call(route, func(name string) string {
+		return strings.Join(metadata.ValueFromIncomingContext(ctx, name), ",")
+	})
+	return func(f *fault) {
+		code, name, version := codes.OK, "", ""
+		if f != nil {
+			code = rpcCode(f.status)
+		}
+		if c.model != nil {
+			name, version = c.model.Name, c.model.Version
+		}
+		end(int(code), name, version)
+	}
 }
 
 func (s *Server) called(ctx context.Context, route string, guarded bool, c *call, h rpc) (f *fault) {
@@ -259,6 +283,7 @@ func (s *Server) rpcModelInfer(c *call) *fault {
 	if f != nil {
 		return f
 	}
+	c.model = m
 	r := m.Get()
 	defer m.Put(r)
 	if f := s.scoreInference(m, r, q); f != nil {

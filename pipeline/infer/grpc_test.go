@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"math"
 	"net/http/httptest"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -353,5 +356,33 @@ func TestRPCGuards(t *testing.T) {
 	c.says("ServerLive", "", "live:true")
 	if _, err := Listen(Options{Listen: "127.0.0.1:0", GRPC: s.GRPCAddr(), Registry: s.o.Registry}); err == nil || !strings.Contains(err.Error(), "another program is listening there") {
 		t.Error(err)
+	}
+}
+
+// Whoever traces is told of each call's end, with the model that it was for.
+func TestRPCCall(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var told []string
+	s := serve(t, Options{GRPC: "127.0.0.1:0", Call: func(method string, header func(string) string) func(int, string, string) {
+		parent := header("traceparent")
+		return func(code int, model, version string) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, fmt.Sprintf("%s of %q: %d %s@%s", path.Base(method), parent, code, model, version))
+		}
+	}}, "m@1="+model(t, "lr"))
+	c := dial(t, s, insecure.NewCredentials())
+	c.ctx = metadata.AppendToOutgoingContext(c.ctx, "traceparent", "00-0af7-01")
+	if _, err := c.call("ModelInfer", `model_name: "m" `+inputs(shopRows(1, 1), false)); err != nil {
+		t.Fatal(err)
+	}
+	c.refuses("ModelInfer", `model_name: "x"`, codes.NotFound, "not served here")
+	c.says("ServerLive", "", "live:true")
+	mu.Lock()
+	defer mu.Unlock()
+	want := []string{`ModelInfer of "00-0af7-01": 0 m@1`, `ModelInfer of "00-0af7-01": 5 @`, `ServerLive of "00-0af7-01": 0 @`}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }

@@ -25,6 +25,10 @@ type Options struct {
 	Observer Observer
 	// Wrap, where not nil, is put around all pages.
 	Wrap func(http.Handler) http.Handler
+	// Call, where not nil, is told of each call of gRPC: /SERVICE/METHOD and what
+	// gives a header of it. What it gives is told of the end: a code of gRPC, and
+	// the model, where one was found.
+	Call func(method string, header func(string) string) func(code int, model, version string)
 	// Public are pages that are shown without a token and told to nobody, by
 	// their patterns, as http.ServeMux has them.
 	Public map[string]http.Handler

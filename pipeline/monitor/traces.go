@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -121,6 +123,43 @@ func (t *Tracer) Wrap(next http.Handler) http.Handler {
 		}
 	})
 }
+
+// Call gives calls of gRPC for predictions a span each, a child of the one that
+// their traceparent names. It is what infer.Options.Call wants.
+func (t *Tracer) Call(method string, header func(string) string) func(code int, model, version string) {
+	if !strings.HasSuffix(method, "/ModelInfer") {
+		return func(int, string, string) {}
+	}
+	ctx := propagation.TraceContext{}.Extract(context.Background(), headers(header))
+	name := strings.TrimPrefix(method, "/")
+	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer))
+	return func(code int, model, version string) {
+		defer span.End()
+		span.SetAttributes(
+			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", path.Dir(name)), attribute.String("rpc.method", path.Base(name)),
+			attribute.Int("rpc.grpc.status_code", code),
+			attribute.String("ctr.model", model), attribute.String("ctr.model.version", version),
+		)
+		if code == rpcInternal {
+			span.SetStatus(codes.Error, "internal error")
+		}
+	}
+}
+
+// rpcInternal is gRPC's code of a fault of the server.
+const rpcInternal = 13
+
+// headers are those of a call, to be read.
+type headers func(name string) string
+
+// Get implements propagation.TextMapCarrier.
+func (h headers) Get(name string) string { return h(name) }
+
+// Set implements propagation.TextMapCarrier: nothing is written.
+func (headers) Set(string, string) {}
+
+// Keys implements propagation.TextMapCarrier.
+func (headers) Keys() []string { return nil }
 
 // statusWriter sees the status of an answer.
 type statusWriter struct {

@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -80,6 +81,37 @@ func TestTracesOfRequests(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s: want %s in it", text, want)
 		}
+	}
+}
+
+func TestTracesOfCalls(t *testing.T) {
+	c := newCollecting(t)
+	tr, err := NewTracer(TraceOptions{URL: c.URL, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+	header := func(name string) string { return headers[name] }
+	tr.Call("/inference.GRPCInferenceService/ModelInfer", header)(8, "lr", "2")
+	tr.Call("/inference.GRPCInferenceService/ServerLive", header)(0, "", "")
+	if err := tr.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.spans) != 1 {
+		t.Fatalf("%d spans: want one, of the call for predictions", len(c.spans))
+	}
+	s := c.spans[0]
+	if s.GetName() != "inference.GRPCInferenceService/ModelInfer" || len(s.GetParentSpanId()) != 8 || s.GetTraceId()[0] != 0x0a {
+		t.Errorf("span %s of %x in %x: want the method's, in the trace that the call names", s.GetName(), s.GetParentSpanId(), s.GetTraceId())
+	}
+	got := map[string]string{}
+	for _, a := range s.GetAttributes() {
+		got[a.GetKey()] = strings.Trim(strings.SplitN(a.GetValue().String(), ":", 2)[1], `"`)
+	}
+	want := map[string]string{"rpc.system": "grpc", "rpc.service": "inference.GRPCInferenceService", "rpc.method": "ModelInfer",
+		"rpc.grpc.status_code": "8", "ctr.model": "lr", "ctr.model.version": "2"}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 
