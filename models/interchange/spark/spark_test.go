@@ -214,12 +214,8 @@ func TestThereAndBack(t *testing.T) {
 
 func dictOf(t *testing.T, values ...string) *features.Dictionary {
 	t.Helper()
-	var l labels
-	for _, v := range values {
-		l = append(l, []byte(v))
-	}
 	text, offsets := []byte{}, []uint64{0}
-	for _, v := range l {
+	for _, v := range values {
 		text = append(text, v...)
 		offsets = append(offsets, uint64(len(text)))
 	}

@@ -1,0 +1,229 @@
+package spark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+
+	"ctr/features/columnar"
+	"ctr/models"
+	"ctr/models/interchange"
+	"ctr/models/linear"
+)
+
+// bigColumns are those of a model like the one in shared/spark.
+var bigColumns = []string{"site_id", "app_id", "device_id", "device_ip"}
+
+// denseVector is a VectorUDT.
+func denseVector(name string, v []float64) columnar.Out {
+	return columnar.Out{Name: name, Children: []columnar.Out{
+		{Name: "type", Kind: columnar.OutInt8, Numbers: []float64{1}}, {Name: "size", Kind: columnar.OutInt32, Numbers: []float64{0}},
+		{Name: "indices", Kind: columnar.OutInt32, Ends: []int{0}}, {Name: "values", Kind: columnar.OutDouble, Numbers: v, Ends: []int{len(v)}},
+	}}
+}
+
+// bigModel writes a pipeline of the same kind as the model in shared/spark, of
+// StringIndexers and OneHotEncoders of one column each, a VectorAssembler, a
+// MinMaxScaler and a logistic regression, with n labels in each column, the k-th
+// of which is label(k). It gives the coefficients.
+func bigModel(tb testing.TB, dir string, n int, label func(k int) []byte) (w []float64) {
+	tb.Helper()
+	e := &exporter{uid: "big"}
+	var list []outStage
+	var inputs []string
+	for _, c := range bigColumns {
+		texts := columnar.Out{Name: "labels", Kind: columnar.OutText, Ends: []int{n}}
+		for k := range n {
+			texts.Texts = append(texts.Texts, label(k))
+		}
+		one := func(in, out string) map[string]any {
+			return map[string]any{"inputCol": in, "outputCol": out, "handleInvalid": "keep"}
+		}
+		list = append(list, outStage{class: "feature.StringIndexerModel", uid: "index_" + c, params: one(c, c+"_index"), data: []outData{{"data", "", 1, []columnar.Out{texts}}}})
+		inputs = append(inputs, c+"_hot")
+		hot := oneHot([]columnPair{{c + "_index", c + "_hot"}}, []int{n + 1}, "keep")
+		hot.uid, hot.params = "hot_"+c, one(c+"_index", c+"_hot")
+		list = append(list, hot)
+	}
+	e.slots = len(bigColumns) * (n + 1)
+	low, high := make([]float64, e.slots), make([]float64, e.slots)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range e.slots {
+		w, high[i] = append(w, random.NormFloat64()), 1
+	}
+	num := func(name string, kind columnar.OutKind, x float64) columnar.Out {
+		return columnar.Out{Name: name, Kind: kind, Numbers: []float64{x}}
+	}
+	list = append(list,
+		outStage{class: "feature.VectorAssembler", uid: "assembler", params: map[string]any{"inputCols": inputs, "outputCol": "features", "handleInvalid": "error"}},
+		outStage{
+			class: "feature.MinMaxScalerModel", uid: "scaler", params: map[string]any{"inputCol": "features", "outputCol": "scaled", "min": 0.0, "max": 1.0},
+			data: []outData{{"data", "", 1, []columnar.Out{denseVector("originalMin", low), denseVector("originalMax", high)}}},
+		},
+		outStage{
+			class: "classification.LogisticRegressionModel", uid: "lr", params: map[string]any{"featuresCol": "scaled", "labelCol": "click", "threshold": 0.25},
+			data: []outData{{"data", "", 1, []columnar.Out{
+				num("numClasses", columnar.OutInt32, 2), num("numFeatures", columnar.OutInt32, float64(e.slots)),
+				denseVector("interceptVector", []float64{-1.5}),
+				{Name: "coefficientMatrix", Children: []columnar.Out{
+					num("type", columnar.OutInt8, 1), num("numRows", columnar.OutInt32, 1), num("numCols", columnar.OutInt32, float64(e.slots)),
+					{Name: "colPtrs", Kind: columnar.OutInt32, Ends: []int{0}}, {Name: "rowIndices", Kind: columnar.OutInt32, Ends: []int{0}},
+					{Name: "values", Kind: columnar.OutDouble, Numbers: w, Ends: []int{len(w)}}, num("isTransposed", columnar.OutBool, 1),
+				}},
+				num("isMultinomial", columnar.OutBool, 0),
+			}}},
+		})
+	if err := write(dir, "big", list); err != nil {
+		tb.Fatal(err)
+	}
+	return w
+}
+
+// sizeOf gives the bytes of a folder's files.
+func sizeOf(tb testing.TB, dir string) (size int64) {
+	tb.Helper()
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		size += info.Size()
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return size
+}
+
+// peak gives how many bytes of objects in use f added at most, as far as a
+// sample every millisecond sees them, with a collector that leaves little behind.
+func peak(f func()) int64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(2))
+	runtime.GC()
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	before := s[0].Value.Uint64()
+	stop, most := make(chan bool), make(chan uint64)
+	go func() {
+		s, top := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}, before
+		for {
+			metrics.Read(s)
+			top = max(top, s[0].Value.Uint64())
+			select {
+			case <-stop:
+				most <- top
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	f()
+	stop <- true
+	return int64(<-most - before)
+}
+
+// hexLabel gives labels that look like hashes.
+func hexLabel(k int) []byte {
+	return fmt.Appendf(nil, "%08x", uint32(k+1)*2654435761)
+}
+
+// TestBigModels: models of many more labels than the one in shared/spark, but of
+// the same kind, are imported, and what is held of them is within ten times
+// their size.
+func TestBigModels(t *testing.T) {
+	f := func(name string, n int, label func(k int) []byte) {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "model")
+		w := bigModel(t, dir, n, label)
+		size := sizeOf(t, dir)
+		runtime.GC()
+		var a *models.Artifact
+		var err error
+		held := peak(func() { a, _, err = Import(context.Background(), dir, interchange.ImportOptions{}) })
+		if err != nil {
+			t.Errorf("%s: %d bytes: %v", name, size, err)
+			return
+		}
+		t.Logf("%s: %d labels, %.1f MB on disk, held at most %.1f MB: %.1f times", name, n*len(bigColumns), float64(size)/1e6, float64(held)/1e6, float64(held)/float64(size))
+		got := a.Model.(*linear.Model).Weights()
+		if len(got) != len(w) {
+			t.Fatalf("%s: %d weights: want %d", name, len(got), len(w))
+		}
+		for c := range bigColumns {
+			for code := range n + 1 {
+				want := w[c*(n+1)+place(code, n+1)]
+				if x := got[c*(n+1)+code]; math.Abs(x-want) > 1e-12 {
+					t.Fatalf("%s: %s code %d: weight %v: want %v", name, bigColumns[c], code, x, want)
+				}
+			}
+		}
+	}
+	f("hashes", 70_000, hexLabel)
+	f("numbered", 70_000, func(k int) []byte { return fmt.Appendf(nil, "user_%09d", k) })
+	if testing.Short() || os.Getenv("CTR_BIG") == "" {
+		return
+	}
+	f("a million hashes", 250_000, hexLabel)
+	f("a million numbered", 250_000, func(k int) []byte { return fmt.Appendf(nil, "user_%09d", k) })
+	f("integers", 600_000, func(k int) []byte { return fmt.Append(nil, 1_000_000+7*k) })
+	f("fifty megabytes", 650_000, hexLabel)
+}
+
+// allowed imports a model with an allowance of its own.
+func allowed(tb testing.TB, path string, a *columnar.Allowance) (*models.Artifact, error) {
+	tb.Helper()
+	f, err := open(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.close()
+	f.allow = a
+	m, _, err := f.artifact(context.Background(), interchange.ImportOptions{})
+	return m, err
+}
+
+// needs gives the least allowance with which a model is imported, to 1 %.
+func needs(tb testing.TB, path string) int64 {
+	tb.Helper()
+	lo, hi := int64(0), int64(1<<32)
+	for hi-lo > hi/100 {
+		mid := lo + (hi-lo)/2
+		if lo == 0 {
+			mid = hi / 4
+		}
+		if _, err := allowed(tb, path, columnar.NewAllowance(mid)); err == nil {
+			hi = mid
+		} else if lo = mid; !errors.Is(err, columnar.ErrTooLarge) {
+			tb.Fatal(err)
+		}
+	}
+	return hi
+}
+
+func TestNeeds(t *testing.T) {
+	list, _ := filepath.Glob("testdata/*.tar.gz")
+	for _, p := range append(list, "/work/shared/spark/avazu-lr-model") {
+		i, _ := os.Stat(p)
+		s := i.Size()
+		if i.IsDir() {
+			s = sizeOf(t, p)
+		}
+		held := peak(func() { Import(context.Background(), p, interchange.ImportOptions{}) })
+		t.Logf("%s: %d bytes, needs %d, holds %d", p, s, needs(t, p), held)
+	}
+	dir := filepath.Join(t.TempDir(), "model")
+	bigModel(t, dir, 70_000, hexLabel)
+	held := peak(func() { Import(context.Background(), dir, interchange.ImportOptions{}) })
+	t.Logf("big: %d bytes, needs %d, holds %d", sizeOf(t, dir), needs(t, dir), held)
+}
