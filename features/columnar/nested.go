@@ -176,9 +176,6 @@ func (f *parquetFile) nested(want func(path string) bool, a *Allowance) ([]Leaf,
 func (f *parquetFile) nestedRoom(list []nestedLeaf, a *Allowance) error {
 	for i := range list {
 		l := &list[i]
-		if l.col.unfit != "" {
-			continue
-		}
 		var values, size int64
 		for g := range f.meta.RowGroups {
 			m := &f.meta.RowGroups[g].Columns[i].MetaData
@@ -189,6 +186,9 @@ func (f *parquetFile) nestedRoom(list []nestedLeaf, a *Allowance) error {
 			values += m.NumValues
 			// Before each text that stands as it is stands its length.
 			size += min(max(m.TotalUncompressedSize-4*m.NumValues, 0), 1<<40)
+		}
+		if l.col.unfit != "" {
+			continue
 		}
 		if err := l.reserve(int(values), int(size), a); err != nil {
 			return fmt.Errorf("column %s: %w", l.Path, err)

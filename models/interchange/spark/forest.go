@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"ctr/features"
+	"ctr/features/columnar"
 	"ctr/models"
 	"ctr/models/trees"
 )
@@ -123,18 +124,36 @@ func (p *plan) categoryNode(out *trees.Node, at *slot, left func(x float64) bool
 		return nil
 	}
 	size := at.src.numbers.n + 1
-	yes := 0
+	yes, first, last := 0, 0, 0
 	for c := range size {
 		if left(at.value(c)) {
-			yes++
+			if yes++; yes == 1 {
+				first = c
+			}
+			last = c
 		}
+	}
+	// A threshold's are neighbours: every such node has a part of the same list.
+	if yes > 0 && last-first == yes-1 {
+		if err := p.takeSet(yes, last); err != nil {
+			return err
+		}
+		all, err := p.allCodes()
+		if err != nil {
+			return err
+		}
+		out.Codes = all[first : last+1 : last+1]
+		return nil
 	}
 	inverse := 2*yes > size
 	if inverse {
 		yes = size - yes
 		out.Left, out.Right = out.Right, out.Left
 	}
-	if err := p.files.allow.Take(8 * int64(yes)); err != nil {
+	if err := p.takeSet(yes, size); err != nil {
+		return err
+	}
+	if err := p.files.allow.Take(4 * int64(yes)); err != nil {
 		return err
 	}
 	codes = make([]uint32, 0, yes)
@@ -145,6 +164,32 @@ func (p *plan) categoryNode(out *trees.Node, at *slot, left func(x float64) bool
 	}
 	out.Codes = codes
 	return nil
+}
+
+// takeSet takes what the model holds of a set of n codes up to last: the codes
+// or bits, whichever is less.
+func (p *plan) takeSet(n, last int) error {
+	return p.files.allow.Take(4 * int64(min(n, last/32+1)))
+}
+
+// allCodes gives 0, 1, 2 … up to the greatest code that there is.
+func (p *plan) allCodes() (list []uint32, err error) {
+	if p.codes != nil {
+		return p.codes, nil
+	}
+	most := 0
+	for _, src := range p.sources {
+		if src.category() {
+			most = max(most, src.numbers.n)
+		}
+	}
+	if p.codes, err = columnar.Grow(p.files.allow, p.codes, most+1); err != nil {
+		return nil, err
+	}
+	for c := range most + 1 {
+		p.codes = append(p.codes, uint32(c))
+	}
+	return p.codes, nil
 }
 
 // goesLeft gives which numbers go left at an inner node. See Spark's

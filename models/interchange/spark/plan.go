@@ -20,6 +20,7 @@ type plan struct {
 	raw     map[string]*source
 	derived map[string]derived // by SQLTransformers that ctr export wrote
 	sources []*source
+	codes   []uint32 // see allCodes
 	notes   []string
 }
 

@@ -43,7 +43,11 @@ func (f *files) treeNodes(s *stage) (set *nodeSet, err error) {
 	prefix := ""
 	columns := []string{"id", "prediction", "impurityStats", "leftChild", "rightChild", "split", "rawCount"}
 	if s.class != "DecisionTreeClassificationModel" {
-		prefix, columns = "nodeData.", []string{"treeID", "nodeData"}
+		prefix = "nodeData."
+		for i := range columns {
+			columns[i] = prefix + columns[i]
+		}
+		columns = append(columns, "treeID")
 	}
 	t, err := f.data(s, "data", columns...)
 	if err != nil {
