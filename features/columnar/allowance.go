@@ -60,7 +60,8 @@ func (a *Allowance) Unpacked(packed, to int64) {
 	a.all += more - owed
 }
 
-// Grow makes room for n more elements of s and takes what that holds more.
+// Grow makes room for n more elements of s and takes what that holds more. With
+// an error it gives s as it was.
 func Grow[S ~[]E, E any](a *Allowance, s S, n int) (S, error) {
 	if n <= cap(s)-len(s) {
 		return s, nil
@@ -69,7 +70,7 @@ func Grow[S ~[]E, E any](a *Allowance, s S, n int) (S, error) {
 	size := int64(unsafe.Sizeof(one))
 	room := int64(len(s)) + max(int64(n), int64(len(s)/2))
 	if err := a.Take(room * size); err != nil {
-		return nil, err
+		return s, err
 	}
 	out := append(make(S, 0, room), s...)
 	a.Give(int64(cap(s)) * size)

@@ -1,6 +1,7 @@
 package columnar
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -171,26 +172,26 @@ func (f *parquetFile) nested(want func(path string) bool, a *Allowance) ([]Leaf,
 }
 
 // nestedRoom makes room for as many values as the file says that it has, so
-// that none is moved while pages are read. What it says is not true for sure:
-// so it is taken from a like anything else. It tells a, too, what is packed.
+// that none is moved while pages are read. What it says may not be true: so it
+// is taken from a like anything else, and where a has not got it, room is made
+// as pages are read.
 func (f *parquetFile) nestedRoom(list []nestedLeaf, a *Allowance) error {
 	for i := range list {
 		l := &list[i]
+		if l.col.unfit != "" {
+			continue
+		}
 		var values, size int64
 		for g := range f.meta.RowGroups {
 			m := &f.meta.RowGroups[g].Columns[i].MetaData
 			if m.NumValues < 0 || m.NumValues > 1<<31 || m.TotalCompressedSize < 0 || m.TotalCompressedSize > f.size || m.TotalUncompressedSize < 0 {
 				return damaged("column %s: %d values in %d bytes", l.Path, m.NumValues, m.TotalCompressedSize)
 			}
-			a.Unpacked(m.TotalCompressedSize, m.TotalUncompressedSize)
 			values += m.NumValues
 			// Before each text that stands as it is stands its length.
 			size += min(max(m.TotalUncompressedSize-4*m.NumValues, 0), 1<<40)
 		}
-		if l.col.unfit != "" {
-			continue
-		}
-		if err := l.reserve(int(values), int(size), a); err != nil {
+		if err := l.reserve(int(values), int(size), a); err != nil && !errors.Is(err, ErrTooLarge) {
 			return fmt.Errorf("column %s: %w", l.Path, err)
 		}
 	}
@@ -294,6 +295,7 @@ func (f *parquetFile) nestedChunk(meta *format.ColumnMetaData, l *nestedLeaf, a 
 			dict.isText = l.isText
 			data, err := unpack(p.codec, p.raw, int(p.head.UncompressedPageSize))
 			if err == nil {
+				a.Unpacked(int64(len(p.raw)), int64(len(data)))
 				err = dict.plainValues(data, p.n, a)
 			}
 			if err != nil {

@@ -23,9 +23,11 @@ func (l *nestedLeaf) page(p *page, dict *nestedLeaf, a *Allowance) (n int, err e
 		}
 		rep, def, data = p.raw[:r], p.raw[r:r+d], p.raw[r+d:]
 		if !h.V.IsCompressed.Valid || h.V.IsCompressed.V {
+			packed := len(data)
 			if data, err = unpack(p.codec, data, size-r-d); err != nil {
 				return 0, err
 			}
+			a.Unpacked(int64(packed), int64(len(data)))
 		}
 	} else {
 		h := &p.head.DataPageHeader
@@ -36,6 +38,7 @@ func (l *nestedLeaf) page(p *page, dict *nestedLeaf, a *Allowance) (n int, err e
 		if data, err = unpack(p.codec, p.raw, size); err != nil {
 			return 0, err
 		}
+		a.Unpacked(int64(len(p.raw)), int64(len(data)))
 		if rep, data, err = levelBytes(data, l.maxRep); err == nil {
 			def, data, err = levelBytes(data, l.maxDef)
 		}
