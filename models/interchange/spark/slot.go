@@ -158,10 +158,10 @@ func (c *chain) affine(at int) affine {
 // value gives the slot of a row whose code is code, of a category.
 func (s *slot) value(code int) float64 {
 	x := 0.0
-	switch {
-	case s.hot == theNumber:
+	switch s.hot {
+	case theNumber:
 		x = s.src.numbers.of(code)
-	case s.hot == code:
+	case code:
 		x = 1
 	}
 	return s.chain.apply(s.at, x)
