@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -135,3 +136,9 @@ func hashKey(key uint64, size uint32) uint64 {
 func tableSize(n int) uint64 { return 1 << max(bits.Len64(uint64(2*n)), 3) }
 
 func tableShift(size uint64) uint { return uint(64 - bits.TrailingZeros64(size)) }
+
+// TableBytes gives the bytes that a Dictionary of n values holds beside what
+// NewDictionary takes over.
+func TableBytes(n int) int64 {
+	return int64(tableSize(n)) * int64(unsafe.Sizeof(dictEntry{}))
+}

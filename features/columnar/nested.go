@@ -9,28 +9,6 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// Allowance is how many more bytes reading may take of memory, of all files
-// that share it. It is not for several goroutines.
-type Allowance struct{ left, all int64 }
-
-// NewAllowance gives one of n bytes.
-func NewAllowance(n int64) *Allowance { return &Allowance{left: n, all: n} }
-
-// ErrTooLarge is at the bottom of the error of an Allowance that is used up.
-var ErrTooLarge = errors.New("unpacks to too much")
-
-// Give gives back n bytes that Take took and that are needed no more.
-func (a *Allowance) Give(n int64) { a.left += n }
-
-// Take uses n bytes, or says that so many are not left.
-func (a *Allowance) Take(n int64) error {
-	if n < 0 || n > a.left {
-		return fmt.Errorf("%w: want at most %d bytes in all", ErrTooLarge, a.all)
-	}
-	a.left -= n
-	return nil
-}
-
 // Leaf is a column of values of a nested Parquet file: numbers, or texts.
 // Which of them belong together is said by levels (Melnik et al. 2010,
 // "Dremel", 4.1), which Cuts reads.
@@ -46,7 +24,7 @@ type Leaf struct {
 	Numbers []float64
 
 	text     []byte
-	ends     []int // of the texts in text
+	offsets  []uint64 // where the texts begin in text, and where the last ends; empty where there is none
 	isText   bool
 	def, rep []uint8 // of all entries; nil where the most is 0
 	maxDef   uint8
@@ -58,18 +36,59 @@ func (l *Leaf) IsText() bool { return l.isText }
 // Len gives the number of values that are there.
 func (l *Leaf) Len() int {
 	if l.isText {
-		return len(l.ends)
+		return max(len(l.offsets)-1, 0)
 	}
 	return len(l.Numbers)
 }
 
 // Text gives value i. The caller must not change it.
 func (l *Leaf) Text(i int) []byte {
-	from := 0
-	if i > 0 {
-		from = l.ends[i-1]
+	return l.text[l.offsets[i]:l.offsets[i+1]:l.offsets[i+1]]
+}
+
+// Texts gives all texts one after another, and where they begin in text and
+// the last one ends: text i is text[offsets[i]:offsets[i+1]]. The caller must
+// not change them.
+func (l *Leaf) Texts() (text []byte, offsets []uint64) {
+	if len(l.offsets) == 0 {
+		return nil, []uint64{0}
 	}
-	return l.text[from:l.ends[i]:l.ends[i]]
+	return l.text[:len(l.text):len(l.text)], l.offsets
+}
+
+// Forget drops what Cuts reads and gives its bytes back: for when it is read.
+func (l *Leaf) Forget(a *Allowance) {
+	a.Give(int64(cap(l.def) + cap(l.rep)))
+	l.def, l.rep = nil, nil
+}
+
+// DropOffsets drops where texts begin, for who has made his own, and gives
+// their bytes back. The texts stay, and are none of the leaf's any more.
+func (l *Leaf) DropOffsets(a *Allowance) {
+	a.Give(int64(8 * cap(l.offsets)))
+	l.offsets = nil
+}
+
+// Drop drops everything, where nothing of it is used any more, and gives its
+// bytes back.
+func (l *Leaf) Drop(a *Allowance) {
+	l.Forget(a)
+	a.Give(int64(cap(l.text) + 8*cap(l.offsets) + 8*cap(l.Numbers)))
+	l.text, l.offsets, l.Numbers = nil, nil, nil
+}
+
+// Rows gives the number of rows, or with depth 1 of lists in lists: one less than
+// what Cuts gives.
+func (l *Leaf) Rows(depth int) (n int) {
+	if l.rep == nil {
+		return max(len(l.def), l.Len())
+	}
+	for _, r := range l.rep {
+		if int(r) <= depth {
+			n++
+		}
+	}
+	return n
 }
 
 // Cuts gives where the values of each row begin, and where the last ones end:
@@ -80,8 +99,7 @@ func (l *Leaf) Cuts(depth int) []int {
 	if n == 0 {
 		n = l.Len()
 	}
-	var cuts []int
-	values := 0
+	cuts, values := make([]int, 0, l.Rows(depth)+1), 0
 	for i := range n {
 		if l.rep == nil || int(l.rep[i]) <= depth {
 			cuts = append(cuts, values)
@@ -132,6 +150,9 @@ func (f *parquetFile) nested(want func(path string) bool, a *Allowance) ([]Leaf,
 			l.col.unfit = "not wanted"
 		}
 	}
+	if err := f.nestedRoom(list, a); err != nil {
+		return nil, err
+	}
 	for g := range f.meta.RowGroups {
 		group := &f.meta.RowGroups[g]
 		for i := range list {
@@ -148,6 +169,33 @@ func (f *parquetFile) nested(want func(path string) bool, a *Allowance) ([]Leaf,
 		out[i] = list[i].Leaf
 	}
 	return out, nil
+}
+
+// nestedRoom makes room for as many values as the file says that it has, so
+// that none is moved while pages are read. What it says may not be true: so it
+// is taken from a like anything else, and where a has not got it, room is made
+// as pages are read.
+func (f *parquetFile) nestedRoom(list []nestedLeaf, a *Allowance) error {
+	for i := range list {
+		l := &list[i]
+		if l.col.unfit != "" {
+			continue
+		}
+		var values, size int64
+		for g := range f.meta.RowGroups {
+			m := &f.meta.RowGroups[g].Columns[i].MetaData
+			if m.NumValues < 0 || m.NumValues > 1<<31 || m.TotalCompressedSize < 0 || m.TotalCompressedSize > f.size || m.TotalUncompressedSize < 0 {
+				return damaged("column %s: %d values in %d bytes", l.Path, m.NumValues, m.TotalCompressedSize)
+			}
+			values += m.NumValues
+			// Before each text that stands as it is stands its length.
+			size += min(max(m.TotalUncompressedSize-4*m.NumValues, 0), 1<<40)
+		}
+		if err := l.reserve(int(values), int(size), a); err != nil && !errors.Is(err, ErrTooLarge) {
+			return fmt.Errorf("column %s: %w", l.Path, err)
+		}
+	}
+	return nil
 }
 
 // nestedLeaves walks the schema.
@@ -223,6 +271,11 @@ func (f *parquetFile) nestedChunk(meta *format.ColumnMetaData, l *nestedLeaf, a 
 		return damaged("bytes %d to %d: want them between 4 and %d", c.off, c.end, f.footer)
 	}
 	var dict *nestedLeaf
+	defer func() {
+		if dict != nil {
+			dict.Drop(a)
+		}
+	}()
 	for left := meta.NumValues; left > 0; {
 		p, err := c.read()
 		if err != nil {
@@ -242,6 +295,7 @@ func (f *parquetFile) nestedChunk(meta *format.ColumnMetaData, l *nestedLeaf, a 
 			dict.isText = l.isText
 			data, err := unpack(p.codec, p.raw, int(p.head.UncompressedPageSize))
 			if err == nil {
+				a.Unpacked(int64(len(p.raw)), int64(len(data)))
 				err = dict.plainValues(data, p.n, a)
 			}
 			if err != nil {

@@ -23,9 +23,11 @@ func (l *nestedLeaf) page(p *page, dict *nestedLeaf, a *Allowance) (n int, err e
 		}
 		rep, def, data = p.raw[:r], p.raw[r:r+d], p.raw[r+d:]
 		if !h.V.IsCompressed.Valid || h.V.IsCompressed.V {
+			packed := len(data)
 			if data, err = unpack(p.codec, data, size-r-d); err != nil {
 				return 0, err
 			}
+			a.Unpacked(int64(packed), int64(len(data)))
 		}
 	} else {
 		h := &p.head.DataPageHeader
@@ -36,6 +38,7 @@ func (l *nestedLeaf) page(p *page, dict *nestedLeaf, a *Allowance) (n int, err e
 		if data, err = unpack(p.codec, p.raw, size); err != nil {
 			return 0, err
 		}
+		a.Unpacked(int64(len(p.raw)), int64(len(data)))
 		if rep, data, err = levelBytes(data, l.maxRep); err == nil {
 			def, data, err = levelBytes(data, l.maxDef)
 		}
@@ -46,15 +49,12 @@ func (l *nestedLeaf) page(p *page, dict *nestedLeaf, a *Allowance) (n int, err e
 	if n < 0 || n > maxPageValues {
 		return 0, damaged("page of %d values: want 0..%d", n, maxPageValues)
 	}
-	if err := a.Take(int64(n) * 4); err != nil {
-		return 0, err
-	}
 	dense := n
-	if l.rep, err = appendLevels(l.rep, rep, n, l.maxRep); err != nil {
+	if l.rep, err = appendLevels(l.rep, rep, n, l.maxRep, a); err != nil {
 		return 0, err
 	}
 	before := len(l.def)
-	if l.def, err = appendLevels(l.def, def, n, l.maxDef); err != nil {
+	if l.def, err = appendLevels(l.def, def, n, l.maxDef, a); err != nil {
 		return 0, err
 	}
 	if l.maxDef > 0 {
@@ -84,10 +84,18 @@ func levelBytes(data []byte, most int) (levels, rest []byte, err error) {
 }
 
 // appendLevels decodes n levels of 0 … most.
-func appendLevels(dst, data []byte, n, most int) ([]byte, error) {
+func appendLevels(dst, data []byte, n, most int, a *Allowance) ([]byte, error) {
 	if most == 0 {
 		return nil, nil
 	}
+	dst, err := Grow(a, dst, n)
+	if err == nil {
+		err = a.Take(int64(n) + 8)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer a.Give(int64(n) + 8)
 	width := bits.Len(uint(most))
 	if err := checkRuns(data, width, n); err != nil {
 		return nil, err
@@ -118,6 +126,7 @@ func (l *nestedLeaf) values(enc format.Encoding, data []byte, n int, dict *neste
 	if err := a.Take(32 * int64(n)); err != nil {
 		return err
 	}
+	defer a.Give(32 * int64(n))
 	d := decoder{col: &l.col, n: n, dense: n}
 	v, err := d.values(enc, data)
 	if err != nil {
@@ -129,7 +138,10 @@ func (l *nestedLeaf) values(enc format.Encoding, data []byte, n int, dict *neste
 	return l.fromText(v, a)
 }
 
-func (l *nestedLeaf) fromText(v vector, a *Allowance) error {
+func (l *nestedLeaf) fromText(v vector, a *Allowance) (err error) {
+	if err = l.reserve(v.len(), 0, a); err != nil {
+		return err
+	}
 	var text []byte
 	for i := range v.len() {
 		text = v.append(text[:0], i)
@@ -148,13 +160,32 @@ func (l *nestedLeaf) fromText(v vector, a *Allowance) error {
 	return nil
 }
 
+// reserve makes room for n more values, of so many bytes in all where they are
+// texts.
+func (l *nestedLeaf) reserve(n, size int, a *Allowance) (err error) {
+	if !l.isText {
+		l.Numbers, err = Grow(a, l.Numbers, n)
+		return err
+	}
+	if l.text, err = Grow(a, l.text, size); err != nil {
+		return err
+	}
+	if l.offsets, err = Grow(a, l.offsets, n+1); err == nil && len(l.offsets) == 0 {
+		l.offsets = append(l.offsets, 0)
+	}
+	return err
+}
+
 // add adds a text.
-func (l *nestedLeaf) add(text []byte, a *Allowance) error {
-	if err := a.Take(int64(len(text)) + 8); err != nil {
+func (l *nestedLeaf) add(text []byte, a *Allowance) (err error) {
+	if l.text, err = Grow(a, l.text, len(text)); err != nil {
+		return err
+	}
+	if l.offsets, err = Grow(a, l.offsets, 1); err != nil {
 		return err
 	}
 	l.text = append(l.text, text...)
-	l.ends = append(l.ends, len(l.text))
+	l.offsets = append(l.offsets, uint64(len(l.text)))
 	return nil
 }
 
@@ -162,6 +193,12 @@ func (l *nestedLeaf) add(text []byte, a *Allowance) error {
 func (l *nestedLeaf) plainValues(data []byte, n int, a *Allowance) error {
 	d := decoder{col: &l.col, n: n, dense: n}
 	if l.isText {
+		if len(data)/4 < n {
+			return damaged("a text is missing")
+		}
+		if err := l.reserve(n, len(data)-4*n, a); err != nil {
+			return err
+		}
 		for range n {
 			if len(data) < 4 {
 				return damaged("a text is missing")
@@ -180,7 +217,7 @@ func (l *nestedLeaf) plainValues(data []byte, n int, a *Allowance) error {
 	if size := d.fixed(); size > 0 && len(data)/size < n || l.col.physical == format.Boolean && len(data) < (n+7)/8 {
 		return damaged("%d bytes for %d values", len(data), n)
 	}
-	if err := a.Take(8 * int64(n)); err != nil {
+	if err := l.reserve(n, 0, a); err != nil {
 		return err
 	}
 	for i := range n {
@@ -197,7 +234,12 @@ func (l *nestedLeaf) codedValues(data []byte, n int, dict *nestedLeaf, a *Allowa
 	if err := checkRuns(data[1:], int(data[0]), n); err != nil {
 		return err
 	}
-	if err := a.Take(12 * int64(n)); err != nil {
+	room := 4 * (int64(n) + 8)
+	if err := a.Take(room); err != nil {
+		return err
+	}
+	defer a.Give(room)
+	if err := l.reserve(n, 0, a); err != nil {
 		return err
 	}
 	codes, err := new(rle.DictionaryEncoding).DecodeInt32(make([]int32, 0, n+8), data)

@@ -125,14 +125,20 @@ func NewBoosted(spec *features.Spec, base float64, list [][]Node) (*Boosted, err
 // their greatest depth. Each node is placed once, so that a ring of nodes or
 // one with two parents is an error and never a loop.
 func (m *Model) fill(spec *features.Spec, list [][]Node) (depth int, err error) {
-	total := 0
+	total, words := 0, 0
 	for _, t := range list {
 		total += len(t)
+		for k := range t {
+			if c := t[k].Codes; len(c) > 0 {
+				words += min(len(c), int(slices.Max(c)>>5)+1)
+			}
+		}
 	}
 	if uint64(total) > math.MaxUint32 {
 		return 0, fmt.Errorf("%d nodes: want at most %d", total, uint32(math.MaxUint32))
 	}
 	m.nodes, m.rows = make([]node, 0, total), make([]uint32, 0, total)
+	m.sets = make([]uint32, 0, words)
 	for t, tree := range list {
 		d, err := m.fillTree(spec, tree)
 		if err != nil {
@@ -195,7 +201,11 @@ func (m *Model) inner(v *Node, child int, number bool) node {
 	n := node{child: uint32(child), field: uint16(v.Field)}
 	switch {
 	case !number:
-		n.kind, n.arg = m.addSet(slices.Clone(v.Codes))
+		codes := v.Codes
+		if !slices.IsSorted(codes) { // they may be shared, and many
+			codes = slices.Clone(codes)
+		}
+		n.kind, n.arg = m.addSet(codes)
 	case v.MissingLeft:
 		n.kind, n.arg = numLeft, math.Float64bits(v.Value)
 	default:

@@ -14,6 +14,7 @@ import (
 type table struct {
 	stage *stage
 	parts []map[string]*columnar.Leaf
+	allow *columnar.Allowance
 }
 
 // data reads the data set in a folder of the stage, the columns that are named
@@ -23,7 +24,7 @@ func (f *files) data(s *stage, folder string, columns ...string) (*table, error)
 	if err != nil {
 		return nil, s.fail("%w", err)
 	}
-	t := &table{stage: s}
+	t := &table{stage: s, allow: f.allow}
 	for _, p := range paths {
 		leaves, err := f.leaves(p, columns)
 		if err != nil {
@@ -83,7 +84,30 @@ func (t *table) numbers(name string) ([]float64, error) {
 	if l == nil || l.IsText() {
 		return nil, t.stage.fail("data: column %s: want numbers", name)
 	}
+	if l.Lists == 0 {
+		l.Forget(t.allow)
+	}
 	return l.Numbers, nil
+}
+
+// drop drops columns that are not used any more.
+func (t *table) drop(names ...string) {
+	for _, p := range t.parts {
+		for _, name := range names {
+			if l := p[name]; l != nil {
+				l.Drop(t.allow)
+			}
+		}
+	}
+}
+
+// list gives the values of a list of a data set of one row.
+func (t *table) list(name string) ([]float64, error) {
+	v, err := t.numbers(name)
+	if err == nil {
+		t.one(name).Forget(t.allow)
+	}
+	return v, err
 }
 
 // single gives the one value of a leaf.
@@ -113,7 +137,7 @@ func (t *table) vector(name string) (v vec, err error) {
 	if err != nil {
 		return vec{}, err
 	}
-	if v.values, err = t.numbers(name + ".values"); err != nil {
+	if v.values, err = t.list(name + ".values"); err != nil {
 		return vec{}, err
 	}
 	if kind == 1 {
@@ -123,7 +147,7 @@ func (t *table) vector(name string) (v vec, err error) {
 	if v.size, err = t.size(name + ".size"); err != nil {
 		return vec{}, err
 	}
-	if v.indices, err = t.numbers(name + ".indices"); err != nil {
+	if v.indices, err = t.list(name + ".indices"); err != nil {
 		return vec{}, err
 	}
 	if v.indices == nil {
@@ -147,7 +171,7 @@ func (t *table) finite(name string, values []float64) error {
 }
 
 // matrix reads a MatrixUDT of a data set of one row, as dense rows.
-func (t *table) matrix(name string, allow *columnar.Allowance) (rows [][]float64, err error) {
+func (t *table) matrix(name string) (rows [][]float64, err error) {
 	n, err := t.size(name + ".numRows")
 	if err != nil {
 		return nil, err
@@ -164,26 +188,30 @@ func (t *table) matrix(name string, allow *columnar.Allowance) (rows [][]float64
 	if err != nil {
 		return nil, err
 	}
-	values, err := t.numbers(name + ".values")
+	values, err := t.list(name + ".values")
 	if err != nil {
 		return nil, err
 	}
 	if n < 1 || n > 2 {
 		return nil, t.stage.fail("data: %s: %d rows: want 1, or 2 of a model of two classes", name, n)
 	}
-	if err := allow.Take(int64(n) * int64(cols) * 8); err != nil {
+	if err := t.finite(name, values); err != nil {
+		return nil, err
+	}
+	if kind == 1 && len(values) != n*cols {
+		return nil, t.stage.fail("data: %s: %d values: want %d × %d", name, len(values), n, cols)
+	}
+	if kind == 1 && n == 1 {
+		return [][]float64{values}, nil
+	}
+	if err := t.allow.Take(int64(n) * int64(cols) * 8); err != nil {
 		return nil, t.stage.fail("data: %s: %w", name, err)
 	}
 	for range n {
 		rows = append(rows, make([]float64, cols))
 	}
-	if err := t.finite(name, values); err != nil {
-		return nil, err
-	}
+	defer t.drop(name+".values", name+".colPtrs", name+".rowIndices")
 	if kind == 1 {
-		if len(values) != n*cols {
-			return nil, t.stage.fail("data: %s: %d values: want %d × %d", name, len(values), n, cols)
-		}
 		for i, x := range values {
 			if byRow != 0 {
 				rows[i/cols][i%cols] = x
@@ -198,11 +226,11 @@ func (t *table) matrix(name string, allow *columnar.Allowance) (rows [][]float64
 
 // sparse fills rows of a sparse matrix: by columns, or by rows.
 func (t *table) sparse(name string, rows [][]float64, byRow bool, values []float64) error {
-	ends, err := t.numbers(name + ".colPtrs")
+	ends, err := t.list(name + ".colPtrs")
 	if err != nil {
 		return err
 	}
-	places, err := t.numbers(name + ".rowIndices")
+	places, err := t.list(name + ".rowIndices")
 	if err != nil {
 		return err
 	}

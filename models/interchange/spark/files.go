@@ -18,11 +18,15 @@ import (
 	"ctr/features/columnar"
 )
 
-// Limits of what is read. Memory is at most memoryFactor times the input, or
-// memoryFloor where that is more: the smallest of models needs some.
+// Limits of what is read. What is held at a time is at most memoryFactor times
+// what the input unpacks to, or memoryFloor where that is more: the smallest of
+// models needs some. A folder, file or archive counts with at most packRatio
+// times its size on the disk, so that it can't claim what it has not got: labels
+// differ, and so take room however they are packed.
 const (
 	memoryFactor = 10
-	memoryFloor  = 32 << 20
+	packRatio    = 10
+	memoryFloor  = 4 << 20
 	unpackFactor = 50       // an archive may unpack to so many times its size, on the disk
 	unpackFloor  = 16 << 20 // or to this much
 	maxFiles     = 200_000  // of a folder or archive
@@ -69,7 +73,8 @@ func open(name string) (f *files, err error) {
 	if info.IsDir() {
 		size = inside
 	}
-	f.allow = columnar.NewAllowance(max(size*memoryFactor, memoryFloor))
+	f.allow = columnar.AllowanceFor(size, memoryFactor, packRatio, memoryFloor)
+	f.allow.Unpacked(size, inside)
 	return f, nil
 }
 

@@ -6,14 +6,16 @@ import (
 	"strconv"
 
 	"ctr/features"
+	"ctr/features/columnar"
 	"ctr/models"
 	"ctr/models/trees"
 )
 
 // forest reads the trees of a decision tree, a forest or boosted trees.
-func (p *plan) forest(s *stage, v []slot) (models.Model, *features.Spec, error) {
-	if s.numFeatures != len(v) && s.numFeatures > 0 {
-		return nil, nil, s.fail("%d features: want the %d of the vector", s.numFeatures, len(v))
+func (p *plan) forest(s *stage, v vector) (models.Model, *features.Spec, error) {
+	size := v.size()
+	if s.numFeatures != size && s.numFeatures > 0 {
+		return nil, nil, s.fail("%d features: want the %d of the vector", s.numFeatures, size)
 	}
 	boosted := s.class == "GBTClassificationModel"
 	if !boosted && s.numClasses != 2 {
@@ -25,40 +27,41 @@ func (p *plan) forest(s *stage, v []slot) (models.Model, *features.Spec, error) 
 	}
 	var weights []float64
 	if boosted {
-		if weights, err = p.files.treeWeights(s, len(raw)); err != nil {
+		if weights, err = p.files.treeWeights(s, len(raw.trees)); err != nil {
 			return nil, nil, err
 		}
 	}
-	used := map[int]bool{}
-	for _, t := range raw {
-		for _, n := range t {
-			if n.left >= 0 {
-				used[n.feature] = true
-			}
+	used := raw.features()
+	for _, i := range used {
+		if i < 0 || i >= size {
+			return nil, nil, s.fail("a node looks at feature %d: want one of %d", i, size)
 		}
 	}
-	for i := range used {
-		if i < 0 || i >= len(v) {
-			return nil, nil, s.fail("a node looks at feature %d: want one of %d", i, len(v))
-		}
-	}
-	spec, err := p.settle(v, func(i int) bool { return used[i] })
+	spec, err := p.settle(v, func(from, end int) bool {
+		at, _ := slices.BinarySearch(used, from)
+		return at < len(used) && used[at] < end
+	})
 	if err != nil {
 		return nil, nil, s.fail("%w", err)
 	}
-	list := make([][]trees.Node, len(raw))
-	for t := range raw {
-		for k := range raw[t] {
-			n, err := p.node(s, &raw[t][k], v, boosted)
-			if err != nil {
+	if err := p.files.allow.Take(int64(raw.count) * nodeBytes); err != nil {
+		return nil, nil, s.fail("%w", err)
+	}
+	list := make([][]trees.Node, len(raw.trees))
+	for t := range list {
+		list[t] = make([]trees.Node, raw.size(t))
+		for k := range list[t] {
+			n := raw.node(t, k)
+			to := &list[t][k]
+			if *to, err = p.node(s, &n, v, boosted); err != nil {
 				return nil, nil, s.fail("tree %d: node %d: %w", t, k, err)
 			}
-			if boosted && n.Leaf() {
-				n.Value *= 2 * weights[t] // Spark's probability is that of twice the margin
+			if boosted && to.Leaf() {
+				to.Value *= 2 * weights[t] // Spark's probability is that of twice the margin
 			}
-			list[t] = append(list[t], n)
 		}
 	}
+	raw.drop()
 	var m models.Model
 	switch {
 	case boosted:
@@ -74,20 +77,12 @@ func (p *plan) forest(s *stage, v []slot) (models.Model, *features.Spec, error) 
 	return m, spec, nil
 }
 
-// treeNode is a node as Spark stores it. Children are places in the tree; -1 in
-// a leaf.
-type treeNode struct {
-	left, right int
-	feature     int
-	categories  int       // of a category; -1 for a number
-	values      []float64 // those that go left, or the threshold
-	prediction  float64
-	stats       []float64 // of a classification: rows of each class
-	rows        float64
-}
+// nodeBytes is what a node holds as trees.Node (80) and in the model (20), and
+// where a model is laid out.
+const nodeBytes = 112
 
 // node gives what a node does with the fields of a row.
-func (p *plan) node(s *stage, n *treeNode, v []slot, boosted bool) (out trees.Node, err error) {
+func (p *plan) node(s *stage, n *treeNode, v vector, boosted bool) (out trees.Node, err error) {
 	out.Rows = rowsOf(n.rows)
 	if n.left < 0 {
 		if out.Value = n.prediction; !boosted {
@@ -95,7 +90,8 @@ func (p *plan) node(s *stage, n *treeNode, v []slot, boosted bool) (out trees.No
 		}
 		return out, err
 	}
-	at := &v[n.feature]
+	slot := v.slot(n.feature)
+	at := &slot
 	left, err := n.goesLeft(s)
 	if err != nil {
 		return out, err
@@ -115,7 +111,6 @@ func (p *plan) node(s *stage, n *treeNode, v []slot, boosted bool) (out trees.No
 // categoryNode sets the codes that go left, or where they are fewer, those that
 // go right, with the children the other way about.
 func (p *plan) categoryNode(out *trees.Node, at *slot, left func(x float64) bool) error {
-	size := len(at.src.numbers)
 	var codes []uint32
 	if at.hot != theNumber {
 		on, off := left(at.raw(1)), left(at.raw(0))
@@ -128,18 +123,37 @@ func (p *plan) categoryNode(out *trees.Node, at *slot, left func(x float64) bool
 		out.Codes = codes
 		return nil
 	}
-	yes := 0
+	size := at.src.numbers.n + 1
+	yes, first, last := 0, 0, 0
 	for c := range size {
 		if left(at.value(c)) {
-			yes++
+			if yes++; yes == 1 {
+				first = c
+			}
+			last = c
 		}
+	}
+	// A threshold's are neighbours: every such node has a part of the same list.
+	if yes > 0 && last-first == yes-1 {
+		if err := p.takeSet(yes, last); err != nil {
+			return err
+		}
+		all, err := p.allCodes()
+		if err != nil {
+			return err
+		}
+		out.Codes = all[first : last+1 : last+1]
+		return nil
 	}
 	inverse := 2*yes > size
 	if inverse {
 		yes = size - yes
 		out.Left, out.Right = out.Right, out.Left
 	}
-	if err := p.files.allow.Take(8 * int64(yes)); err != nil {
+	if err := p.takeSet(yes, size); err != nil {
+		return err
+	}
+	if err := p.files.allow.Take(4 * int64(yes)); err != nil {
 		return err
 	}
 	codes = make([]uint32, 0, yes)
@@ -150,6 +164,32 @@ func (p *plan) categoryNode(out *trees.Node, at *slot, left func(x float64) bool
 	}
 	out.Codes = codes
 	return nil
+}
+
+// takeSet takes what the model holds of a set of n codes up to last: the codes
+// or bits, whichever is less.
+func (p *plan) takeSet(n, last int) error {
+	return p.files.allow.Take(4 * int64(min(n, last/32+1)))
+}
+
+// allCodes gives 0, 1, 2 … up to the greatest code that there is.
+func (p *plan) allCodes() (list []uint32, err error) {
+	if p.codes != nil {
+		return p.codes, nil
+	}
+	most := 0
+	for _, src := range p.sources {
+		if src.category() {
+			most = max(most, src.numbers.n)
+		}
+	}
+	if p.codes, err = columnar.Grow(p.files.allow, p.codes, most+1); err != nil {
+		return nil, err
+	}
+	for c := range most + 1 {
+		p.codes = append(p.codes, uint32(c))
+	}
+	return p.codes, nil
 }
 
 // goesLeft gives which numbers go left at an inner node. See Spark's
@@ -231,55 +271,6 @@ func rowsOf(x float64) uint32 {
 		return 0
 	}
 	return uint32(min(x, math.MaxUint32))
-}
-
-// treeNodes reads the nodes of each tree, in the order of their ids.
-func (f *files) treeNodes(s *stage) (list [][]treeNode, err error) {
-	prefix := ""
-	columns := []string{"id", "prediction", "impurityStats", "leftChild", "rightChild", "split", "rawCount"}
-	if s.class != "DecisionTreeClassificationModel" {
-		prefix, columns = "nodeData.", []string{"treeID", "nodeData"}
-	}
-	t, err := f.data(s, "data", columns...)
-	if err != nil {
-		return nil, err
-	}
-	byTree := map[int][]idNode{}
-	most := 0
-	for i := range t.parts {
-		n, err := t.nodes(i, prefix)
-		if err != nil {
-			return nil, err
-		}
-		if err := f.allow.Take(160 * int64(len(n))); err != nil {
-			return nil, s.fail("data: %w", err)
-		}
-		for _, x := range n {
-			byTree[x.tree] = append(byTree[x.tree], x)
-			most = max(most, x.tree)
-		}
-	}
-	if len(byTree) == 0 || most != len(byTree)-1 {
-		return nil, s.fail("data: %d trees, the last of number %d: want 0 … %d", len(byTree), most, len(byTree)-1)
-	}
-	for i := range len(byTree) {
-		slices.SortFunc(byTree[i], func(a, b idNode) int { return a.id - b.id })
-		var tree []treeNode
-		for k, n := range byTree[i] {
-			if n.id != k {
-				return nil, s.fail("data: tree %d: node %d in the place of %d", i, n.id, k)
-			}
-			tree = append(tree, n.treeNode)
-		}
-		list = append(list, tree)
-	}
-	return list, nil
-}
-
-// idNode is a node and where it belongs.
-type idNode struct {
-	treeNode
-	tree, id int
 }
 
 // treeWeights reads the weights of boosted trees.

@@ -2,6 +2,7 @@ package spark
 
 import (
 	"math"
+	"slices"
 
 	"ctr/features"
 	"ctr/models"
@@ -10,7 +11,7 @@ import (
 
 // linear folds a logistic regression and the stages before it into a weight for
 // each code of each field, or for a number, and a bias.
-func (p *plan) linear(s *stage, v []slot) (models.Model, *features.Spec, error) {
+func (p *plan) linear(s *stage, v vector) (models.Model, *features.Spec, error) {
 	t, err := p.files.data(s, "data", "interceptVector", "coefficientMatrix", "isMultinomial", "numClasses")
 	if err != nil {
 		return nil, nil, err
@@ -19,7 +20,7 @@ func (p *plan) linear(s *stage, v []slot) (models.Model, *features.Spec, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, err := t.matrix("coefficientMatrix", p.files.allow)
+	rows, err := t.matrix("coefficientMatrix")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -27,8 +28,8 @@ func (p *plan) linear(s *stage, v []slot) (models.Model, *features.Spec, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	if classes != 2 || intercept.size != len(rows) || len(rows[0]) != len(v) {
-		return nil, nil, s.fail("%d classes, %d coefficients, %d intercepts: want 2, %d, %d", classes, len(rows[0]), intercept.size, len(v), len(rows))
+	if classes != 2 || intercept.size != len(rows) || len(rows[0]) != v.size() {
+		return nil, nil, s.fail("%d classes, %d coefficients, %d intercepts: want 2, %d, %d", classes, len(rows[0]), intercept.size, v.size(), len(rows))
 	}
 	w, first := rows[len(rows)-1], 0.0
 	if len(rows) == 2 { // family "multinomial": the odds are those of one class against the other
@@ -38,29 +39,34 @@ func (p *plan) linear(s *stage, v []slot) (models.Model, *features.Spec, error) 
 		first = intercept.at(0)
 	}
 	l := &fold{bias: sum{x: intercept.at(len(rows)-1) - first}}
-	spec, err := p.settle(v, func(i int) bool { return w[i] != 0 })
+	spec, err := p.settle(v, func(from, end int) bool {
+		return slices.ContainsFunc(w[from:end], func(x float64) bool { return x != 0 })
+	})
 	if err != nil {
 		return nil, nil, s.fail("%w", err)
 	}
-	for f := range spec.Fields {
-		n := int64(spec.Size(f))
-		if err := p.files.allow.Take(16 * n); err != nil {
-			return nil, nil, s.fail("%w", err)
-		}
-		l.codes = append(l.codes, make([]float64, n))
+	offsets, total := spec.Offsets()
+	if err := p.files.allow.Take(8 * int64(total)); err != nil {
+		return nil, nil, s.fail("%w", err)
+	}
+	weights := make([]float64, total)
+	for f, at := range offsets {
+		l.codes = append(l.codes, weights[at:at+spec.Size(f)])
 	}
 	for i := range v {
-		if w[i] != 0 {
-			l.slot(&v[i], w[i], spec)
+		for k, x := range w[v[i].at : v[i].at+v[i].n] {
+			if x != 0 {
+				at := v[i].slotAt(k)
+				l.slot(&at, x, spec)
+			}
 		}
 	}
-	_, total := spec.Offsets()
-	weights := make([]float64, 0, total)
-	for _, c := range l.codes {
-		weights = append(weights, c...)
-	}
 	bias := l.bias.value()
-	for _, x := range append(weights, bias) {
+	for i := range total + 1 {
+		x := bias
+		if i < total {
+			x = weights[i]
+		}
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return nil, nil, s.fail("a weight of %v: want finite ones", x)
 		}
@@ -75,7 +81,7 @@ func (p *plan) linear(s *stage, v []slot) (models.Model, *features.Spec, error) 
 // fold is a linear model in the making.
 type fold struct {
 	bias  sum
-	codes [][]float64 // weights by field and code
+	codes [][]float64 // weights by field and code: parts of one array
 }
 
 // slot adds what a slot of weight w gives.

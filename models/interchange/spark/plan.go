@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"ctr/features"
-	"ctr/features/columnar"
 	"ctr/models/interchange"
 )
 
@@ -16,11 +15,12 @@ type plan struct {
 	schema  *features.Schema
 	trees   bool // the model is one of trees: bins are categories
 	asRead  bool // columns were indexed as they are read
-	columns map[string][]slot
+	columns map[string]vector
 	vectors map[string]bool // which of columns are vectors
 	raw     map[string]*source
 	derived map[string]derived // by SQLTransformers that ctr export wrote
 	sources []*source
+	codes   []uint32 // see allCodes
 	notes   []string
 }
 
@@ -32,7 +32,7 @@ func (p *plan) note(format string, a ...any) {
 }
 
 // newSource adds a field in the making.
-func (p *plan) newSource(f features.Field, numbers []float64) *source {
+func (p *plan) newSource(f features.Field, numbers *numbering) *source {
 	s := &source{field: f, numbers: numbers}
 	p.sources = append(p.sources, s)
 	return s
@@ -76,7 +76,7 @@ func partRange(p features.Part) (from, to int) {
 
 // column gives the slots of a column that a stage reads: one that an earlier
 // stage made, or a number of the data.
-func (p *plan) column(s *stage, name string) ([]slot, error) {
+func (p *plan) column(s *stage, name string) (vector, error) {
 	if v, ok := p.columns[name]; ok {
 		return v, nil
 	}
@@ -95,7 +95,7 @@ func (p *plan) column(s *stage, name string) ([]slot, error) {
 			v.hot = theMissing
 		}
 	}
-	return []slot{v}, nil
+	return lone(v), nil
 }
 
 // number makes a source of a column of the data that is read as a number.
@@ -121,31 +121,35 @@ func (p *plan) number(s *stage, name string) (*source, error) {
 	}
 	// A part of the time is one of a few numbers: a category of them all.
 	from, to := partRange(f.Part)
-	var all labels
-	numbers := []float64{math.NaN()}
+	var all []float64
 	for x := from; x <= to; x++ {
-		all = append(all, fmt.Append(nil, x))
-		numbers = append(numbers, float64(x))
+		all = append(all, float64(x))
 	}
-	numbers[0] = 1 << 20 // no row has code 0: every time has its parts
-	d, err := all.dictionary(p.files.allow, nil)
+	d, err := few(all, p.files.allow, whole)
 	if err != nil {
 		return nil, s.fail("%w", err)
 	}
 	f.Type, f.Dict = features.Dict, d
-	return p.newSource(f, numbers), nil
+	// No row has code 0: every time has its parts.
+	return p.newSource(f, &numbering{n: len(all), first: from, unseen: 1 << 20}), nil
 }
+
+// lone gives a column of numbers.
+func lone(s slot) vector { return vector{{slot: s, n: 1}} }
 
 // indexed makes the category of a column by the labels of a StringIndexer. A
 // value that has none stands for the number after the last label's, as "keep"
 // has it; the null of an empty value is such a one.
-func (p *plan) indexed(s *stage, column, out string, l labels, keep bool) (slot, error) {
+//
+// The dictionary keeps the texts of l's leaf: shared reports that nothing of
+// them was written anew.
+func (p *plan) indexed(s *stage, column, out string, l labels, keep bool) (v slot, shared bool, err error) {
 	if _, made := p.columns[column]; made {
-		return slot{}, s.fail("column %s: made by another stage: want one of the data", column)
+		return slot{}, false, s.fail("column %s: made by another stage: want one of the data", column)
 	}
 	f := p.fieldOf(column)
 	if d, ok := p.derived[column]; ok && d.isNumber() {
-		return slot{}, s.fail("column %s: a number: want a text", column)
+		return slot{}, false, s.fail("column %s: a number: want a text", column)
 	}
 	var write func(dst, label []byte) []byte
 	switch {
@@ -160,13 +164,18 @@ func (p *plan) indexed(s *stage, column, out string, l labels, keep bool) (slot,
 		}
 	// What ctr exported says itself what it casts.
 	case !p.asRead && p.derived[column].Column == "" && len(f.From) == 1 && f.Cap == nil && f.Cast == features.AsRead:
-		if f.Cast = l.cast(); f.Cast == features.CastDouble {
+		if f.Cast = cast(l.len(), l.at); f.Cast == features.CastDouble {
 			write = inJava
 		}
 	}
-	d, err := l.dictionary(p.files.allow, write)
+	var d *features.Dictionary
+	if write == nil {
+		d, err = l.dictionary(p.files.allow)
+	} else {
+		d, err = l.written(p.files.allow, write)
+	}
 	if err != nil {
-		return slot{}, s.fail("column %s: %w", column, err)
+		return slot{}, false, s.fail("column %s: %w", column, err)
 	}
 	f.Type, f.Dict = features.Dict, d
 	for _, other := range p.sources {
@@ -174,16 +183,11 @@ func (p *plan) indexed(s *stage, column, out string, l labels, keep bool) (slot,
 			f.Name = out
 		}
 	}
-	numbers := make([]float64, len(l)+1)
-	for i := range l {
-		numbers[i+1] = float64(i)
-	}
-	numbers[0] = float64(len(l))
-	src := p.newSource(f, numbers)
-	if src.known = len(l); keep {
+	src := p.newSource(f, &numbering{n: l.len(), unseen: l.len()})
+	if src.known = l.len(); keep {
 		src.known++
 	}
-	return slot{src: src, hot: theNumber}, nil
+	return slot{src: src, hot: theNumber}, write == nil, nil
 }
 
 // binned makes the category of a number's bucket.
@@ -211,16 +215,13 @@ func (p *plan) binned(s *stage, column, out string, splits []number) (slot, erro
 		p.note("%s: Spark fails where %s is outside %v … %v; here it falls into the first or the last bucket", s, column, float64(splits[0]), float64(splits[len(splits)-1]))
 	}
 	n := len(splits) - 1
-	numbers := make([]float64, n+1)
-	var bins labels
-	for i := range n {
-		numbers[i+1] = float64(i)
-		bins = append(bins, fmt.Append(nil, i+1))
-	}
-	numbers[0] = float64(n)
 	f.Type, f.Scale, f.Mean, f.Values = features.Num, 1, 0, false
 	if p.trees {
-		d, err := bins.dictionary(p.files.allow, nil)
+		bins := make([]float64, n)
+		for i := range bins {
+			bins[i] = float64(i + 1)
+		}
+		d, err := few(bins, p.files.allow, whole)
 		if err != nil {
 			return slot{}, s.fail("column %s: %w", column, err)
 		}
@@ -231,7 +232,7 @@ func (p *plan) binned(s *stage, column, out string, splits []number) (slot, erro
 			f.Name = out
 		}
 	}
-	src := p.newSource(f, numbers)
+	src := p.newSource(f, &numbering{n: n, unseen: n})
 	src.known = n
 	return slot{src: src, hot: theNumber}, nil
 }
@@ -239,50 +240,33 @@ func (p *plan) binned(s *stage, column, out string, splits []number) (slot, erro
 // hot makes the vector of a category's one-hot slots, size of them, all 0 for
 // numbers from size on. Numbers outside 0 … known-1 stand for "invalid": known
 // where keep says so.
-func hot(s *stage, column string, in slot, known, size int, allow *columnar.Allowance) ([]slot, error) {
+func hot(s *stage, column string, in slot, known, size int) (vector, error) {
 	src := in.src
-	if !src.category() || in.hot != theNumber || in.chain != nil {
+	if !src.category() || in.hot != theNumber || in.chain != nil || src.numbers.list != nil {
 		return nil, s.fail("column %s: want one that a StringIndexer or a Bucketizer made", column)
 	}
 	if size < 0 || size > 1<<30 {
 		return nil, s.fail("column %s: %d slots: want them within 2^30", column, size)
 	}
-	if err := allow.Take(int64(size) * 48); err != nil {
-		return nil, s.fail("column %s: %w", column, err)
+	r := run{slot: slot{src: src, hot: nobody}, n: size, hotCode: true, zero: min(src.numbers.unseen, known)}
+	if r.zero < 0 || r.zero >= size {
+		r.zero = -1
+	} else if r.zero == known && src.numbers.first+src.numbers.n > known { // several codes in one slot: only what is invalid
+		return nil, s.fail("column %s: %d categories for %d values: want one for each", column, known, src.numbers.n+1)
 	}
-	out := make([]slot, size)
-	for i := range out {
-		out[i] = slot{src: src, hot: nobody, at: i}
+	if size == 0 {
+		return vector{}, nil
 	}
-	for code, x := range src.numbers {
-		if x != math.Trunc(x) || x < 0 {
-			return nil, s.fail("column %s: number %v: want a place", column, x)
-		}
-		at := int(x)
-		if at >= known {
-			at = known
-		}
-		if at >= size {
-			continue
-		}
-		if out[at].hot != nobody { // several codes in one slot: only what is invalid
-			return nil, s.fail("column %s: %d categories for %d values: want one for each", column, known, len(src.numbers))
-		}
-		out[at].hot = int32(code)
-	}
-	return out, nil
+	return vector{r}, nil
 }
 
-// nobody is the code of a slot that no row has.
-const nobody = math.MaxInt32
-
 // settle gives the Spec of the sources that slots use, in the order of the
-// slots.
-func (p *plan) settle(v []slot, used func(i int) bool) (*features.Spec, error) {
+// slots. Slots from on to before end are used where used says so.
+func (p *plan) settle(v vector, used func(from, end int) bool) (*features.Spec, error) {
 	spec := &features.Spec{Schema: *p.schema}
 	for i := range v {
 		src := v[i].src
-		if src.used || !used(i) {
+		if src.used || !used(v[i].at, v[i].at+v[i].n) {
 			continue
 		}
 		src.used, src.place = true, len(spec.Fields)

@@ -12,7 +12,7 @@ type source struct {
 	field features.Field
 	// numbers are what each code of a category stands for where it is used as
 	// a number: the place of its label, say. Nil for a field that is a number.
-	numbers []float64
+	numbers *numbering
 	known   int  // how many categories Spark's own metadata says that there are
 	place   int  // in Spec.Fields, once settled
 	used    bool // settled
@@ -21,21 +21,93 @@ type source struct {
 // category reports whether rows have one of a number of codes there.
 func (s *source) category() bool { return s.numbers != nil }
 
+// numbering says what number a category's codes 0 … n stand for: 0 for unseen,
+// which is never less than the others, code c for first + c - 1, or where there
+// is a list for what that has.
+type numbering struct {
+	n             int
+	first, unseen int
+	list          []float64 // nil, or by code
+}
+
+func (n *numbering) of(code int) float64 {
+	switch {
+	case n.list != nil:
+		return n.list[code]
+	case code == 0:
+		return float64(n.unseen)
+	}
+	return float64(n.first + code - 1)
+}
+
 // What a slot is of its source.
 const (
 	theNumber  = -1 // the number of its code, or the number that the row has
 	theMissing = -2 // 1 where the number is missing, else 0
+	nobody     = -3 // 0: the code that it is for no row has
 )
 
 // slot is one entry of a vector, or a column of numbers: a function of one
 // field of the row.
 type slot struct {
 	src *source
-	hot int32 // the code for which it is 1, else 0; theNumber or theMissing
+	hot int // the code for which it is 1, else 0; or one of the above
 	// missing is the number that stands for a missing one.
 	missing float64
 	chain   *chain
 	at      int // the place in the vector, which the scalers of chain go by
+}
+
+// run is neighbours of a vector that are of the same source: one slot, or all
+// those that a category became. A million categories are a run, not a million
+// slots.
+type run struct {
+	slot     // the first
+	n    int // how many
+	// zero is where code 0 is 1 of the slots that a category became, counted
+	// from the run's first; -1 where it has none.
+	zero    int
+	hotCode bool // slots of a category
+}
+
+// slotAt gives slot i of a run.
+func (r *run) slotAt(i int) slot {
+	s := r.slot
+	if s.at += i; !r.hotCode {
+		return s
+	}
+	code := i - r.src.numbers.first + 1
+	switch {
+	case i == r.zero:
+		code = 0
+	case code < 1 || code > r.src.numbers.n:
+		code = nobody
+	}
+	s.hot = code
+	return s
+}
+
+// vector is a column of vectors, or of numbers: a vector of one.
+type vector []run
+
+// size gives the number of slots.
+func (v vector) size() int {
+	if len(v) == 0 {
+		return 0
+	}
+	last := &v[len(v)-1]
+	return last.at + last.n
+}
+
+// slot gives slot i.
+func (v vector) slot(i int) slot {
+	k, _ := slices.BinarySearchFunc(v, i, func(r run, i int) int {
+		if r.at+r.n <= i {
+			return -1
+		}
+		return 1
+	})
+	return v[k].slotAt(i - v[k].at)
 }
 
 // chain is what was done to a vector's slots, the last of it here.
@@ -86,10 +158,10 @@ func (c *chain) affine(at int) affine {
 // value gives the slot of a row whose code is code, of a category.
 func (s *slot) value(code int) float64 {
 	x := 0.0
-	switch {
-	case s.hot == theNumber:
-		x = s.src.numbers[code]
-	case int(s.hot) == code:
+	switch s.hot {
+	case theNumber:
+		x = s.src.numbers.of(code)
+	case code:
 		x = 1
 	}
 	return s.chain.apply(s.at, x)
@@ -99,7 +171,7 @@ func (s *slot) value(code int) float64 {
 func (s *slot) raw(x float64) float64 { return s.chain.apply(s.at, x) }
 
 // scaled adds a step to all slots of a vector.
-func scaled(v []slot, by step) []slot {
+func scaled(v vector, by step) vector {
 	out := slices.Clone(v)
 	chains := map[*chain]*chain{}
 	for i := range out {
@@ -113,18 +185,18 @@ func scaled(v []slot, by step) []slot {
 }
 
 // joined adds the slots of a vector to the end of another.
-func joined(dst, v []slot) []slot {
-	shift := len(dst)
+func joined(dst, v vector) vector {
+	shift := dst.size()
 	chains := map[*chain]*chain{}
-	for _, s := range v {
-		if s.chain != nil && shift > 0 {
-			if chains[s.chain] == nil {
-				chains[s.chain] = &chain{prev: s.chain, shift: shift}
+	for _, r := range v {
+		if r.chain != nil && shift > 0 {
+			if chains[r.chain] == nil {
+				chains[r.chain] = &chain{prev: r.chain, shift: shift}
 			}
-			s.chain = chains[s.chain]
+			r.chain = chains[r.chain]
 		}
-		s.at += shift
-		dst = append(dst, s)
+		r.at += shift
+		dst = append(dst, r)
 	}
 	return dst
 }

@@ -78,7 +78,7 @@ func (f *files) artifact(ctx context.Context, o interchange.ImportOptions) (*mod
 	last := stages[at]
 	p := &plan{
 		files: f, trees: last.class != predictors[0], asRead: o.AsRead,
-		columns: map[string][]slot{}, vectors: map[string]bool{}, raw: map[string]*source{}, derived: map[string]derived{},
+		columns: map[string]vector{}, vectors: map[string]bool{}, raw: map[string]*source{}, derived: map[string]derived{},
 	}
 	in := last.text("featuresCol")
 	list, columns, err := flows(stages[:at], in, p.derived)
@@ -115,7 +115,7 @@ func (f *files) artifact(ctx context.Context, o interchange.ImportOptions) (*mod
 }
 
 // model makes the model at the end of the pipeline.
-func (p *plan) model(s *stage, v []slot) (models.Model, *features.Spec, error) {
+func (p *plan) model(s *stage, v vector) (models.Model, *features.Spec, error) {
 	if s.class == "LogisticRegressionModel" {
 		return p.linear(s, v)
 	}
@@ -141,13 +141,14 @@ func (p *plan) label(stages []*stage, column string) error {
 		if err != nil {
 			return err
 		}
-		if at >= len(all) || len(all[at]) != 2 {
+		if at >= len(all) || all[at].len() != 2 {
 			return s.fail("label %s: want two values", column)
 		}
-		if x, ok := features.ParseNumber(all[at][1]); ok && x == 0 {
-			return s.fail("label %s: %q is indexed as 1, so that the model gives the probability of no click: want 1 as 1", column, all[at][1])
+		if x, ok := features.ParseNumber(all[at].at(1)); ok && x == 0 {
+			return s.fail("label %s: %q is indexed as 1, so that the model gives the probability of no click: want 1 as 1", column, all[at].at(1))
 		}
-		p.note("%s: the probability is that of %q", s, all[at][1])
+		p.note("%s: the probability is that of %q", s, all[at].at(1))
+		all[at].leaf.Drop(p.files.allow)
 	}
 	return nil
 }

@@ -138,15 +138,25 @@ func TestImportIsSpark(t *testing.T) {
 	f("tvs", "lr")
 }
 
+// shared is the folder of real data and models.
+func shared() string {
+	if dir := os.Getenv("CTR_SHARED"); dir != "" {
+		return dir
+	}
+	return "../../../../shared"
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // TestReplacedModel holds the model of the system that ctr replaces against
 // what Spark 3.0.1 gives for 12,000 real rows.
 func TestReplacedModel(t *testing.T) {
-	shared := os.Getenv("CTR_SHARED")
-	if shared == "" {
-		shared = "../../../../shared"
-	}
-	if _, err := os.Stat(filepath.Join(shared, "spark")); err != nil {
-		t.Skipf("no real model: %v", err)
+	shared := shared()
+	if !exists(filepath.Join(shared, "spark")) {
+		t.Skipf("no real model in %s", shared)
 	}
 	a, notes, err := Import(context.Background(), filepath.Join(shared, "spark", "avazu-lr-model"), interchange.ImportOptions{})
 	if err != nil {
@@ -214,12 +224,8 @@ func TestThereAndBack(t *testing.T) {
 
 func dictOf(t *testing.T, values ...string) *features.Dictionary {
 	t.Helper()
-	var l labels
-	for _, v := range values {
-		l = append(l, []byte(v))
-	}
 	text, offsets := []byte{}, []uint64{0}
-	for _, v := range l {
+	for _, v := range values {
 		text = append(text, v...)
 		offsets = append(offsets, uint64(len(text)))
 	}

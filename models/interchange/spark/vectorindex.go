@@ -43,24 +43,22 @@ func (p *plan) vectorIndex(f flow) error {
 	if err != nil {
 		return err
 	}
-	m, err := p.files.vectorMaps(s, len(v))
+	m, err := p.files.vectorMaps(s, v.size())
 	if err != nil {
 		return err
 	}
 	m.keep = invalid == "keep"
 	out := slices.Clone(v)
 	for i := range out {
-		places, ok := m.places[i]
-		if !ok {
-			continue
-		}
-		if out[i].src.category() {
+		at := out[i].at
+		places, ok := m.places[at]
+		if !ok || out[i].src.category() {
 			continue
 		}
 		if out[i].hot != theNumber || out[i].chain != nil || out[i].src.field.Cap != nil {
-			return s.fail("slot %d: a scaled number: want one of the data", i)
+			return s.fail("slot %d: a scaled number: want one of the data", at)
 		}
-		if out[i], err = p.seen(s, out[i].src.field.From[0], places, i); err != nil {
+		if out[i].slot, err = p.seen(s, out[i].src.field.From[0], places, at); err != nil {
 			return err
 		}
 		if !m.keep {
@@ -70,7 +68,7 @@ func (p *plan) vectorIndex(f flow) error {
 	// Those made of a number have their places already.
 	for i := range out {
 		if out[i].src != v[i].src {
-			delete(m.places, i)
+			delete(m.places, out[i].at)
 		}
 	}
 	p.columns[f.out[0]], p.vectors[f.out[0]] = scaled(out, m), true
@@ -84,14 +82,14 @@ func (p *plan) seen(s *stage, column string, places map[float64]float64, at int)
 		values = append(values, x)
 	}
 	slices.Sort(values)
-	var l labels
-	numbers := []float64{float64(len(places))}
+	numbers := &numbering{n: len(values), list: []float64{float64(len(places))}}
 	for _, x := range values {
-		text, _ := features.CastDouble.Apply(nil, appendFloat(nil, x))
-		l = append(l, text)
-		numbers = append(numbers, places[x])
+		numbers.list = append(numbers.list, places[x])
 	}
-	d, err := l.dictionary(p.files.allow, nil)
+	d, err := few(values, p.files.allow, func(x float64) []byte {
+		text, _ := features.CastDouble.Apply(nil, appendFloat(nil, x))
+		return text
+	})
 	if err != nil {
 		return slot{}, s.fail("column %s: %w", column, err)
 	}

@@ -137,15 +137,23 @@ func (p *plan) stringIndexer(f flow) error {
 	if len(all) != len(f.in) {
 		return s.fail("labels of %d columns: want %d", len(all), len(f.in))
 	}
+	kept := false
 	for i, in := range f.in {
-		v, err := p.indexed(s, in, f.out[i], all[i], invalid == "keep")
+		v, shared, err := p.indexed(s, in, f.out[i], all[i], invalid == "keep")
 		if err != nil {
 			return err
 		}
 		if invalid != "keep" {
 			p.note("%s: a value of %s that it has not seen Spark would %s; here it counts as the index after the last", s, in, refused[invalid])
 		}
-		p.columns[f.out[i]] = []slot{v}
+		p.columns[f.out[i]], kept = lone(v), kept || shared
+	}
+	// Dictionaries hold texts of the leaf, or all have their own.
+	leaf := all[0].leaf
+	if leaf.Forget(p.files.allow); !kept {
+		leaf.Drop(p.files.allow)
+	} else if len(all) > 1 {
+		leaf.DropOffsets(p.files.allow)
 	}
 	return nil
 }
@@ -166,17 +174,13 @@ func (f *files) labels(s *stage) ([]labels, error) {
 	if l == nil || !l.IsText() && l.Len() > 0 || l.Lists != depth+1 {
 		return nil, s.fail("data: no labels")
 	}
-	if err := f.allow.Take(24 * int64(l.Len())); err != nil {
+	if err := f.allow.Take(64 * int64(l.Rows(depth)+1)); err != nil {
 		return nil, s.fail("data: %w", err)
 	}
-	var all []labels
 	cuts := l.Cuts(depth)
+	all := make([]labels, 0, len(cuts)-1)
 	for i := range len(cuts) - 1 {
-		var one labels
-		for k := cuts[i]; k < cuts[i+1]; k++ {
-			one = append(one, l.Text(k))
-		}
-		all = append(all, one)
+		all = append(all, labels{leaf: l, from: cuts[i], end: cuts[i+1], alone: len(cuts) == 2})
 	}
 	return all, nil
 }
@@ -224,7 +228,7 @@ func (p *plan) oneHot(f flow) error {
 		case !drop && invalid == "keep":
 			size++
 		}
-		slots, err := hot(s, in, v[0], known, size, p.files.allow)
+		slots, err := hot(s, in, v[0].slot, known, size)
 		if err != nil {
 			return err
 		}
@@ -239,14 +243,11 @@ func (p *plan) assemble(f flow) error {
 	if err != nil {
 		return err
 	}
-	var all []slot
+	var all vector
 	for _, in := range f.in {
 		v, err := p.column(s, in)
 		if err != nil {
 			return err
-		}
-		if err := p.files.allow.Take(48 * int64(len(v))); err != nil {
-			return s.fail("%w", err)
 		}
 		all = joined(all, v)
 		if src := v0(v); src != nil && !src.category() && p.derived[in].Column == "" {
@@ -257,7 +258,7 @@ func (p *plan) assemble(f flow) error {
 	return nil
 }
 
-func v0(v []slot) *source {
+func v0(v vector) *source {
 	if len(v) == 0 {
 		return nil
 	}
@@ -310,7 +311,7 @@ func (p *plan) bucketize(f flow) error {
 			}
 			p.note("%s: a row without %s Spark would %s; here it has a bucket after the last", s, in, way)
 		}
-		p.columns[f.out[i]] = []slot{v}
+		p.columns[f.out[i]] = lone(v)
 	}
 	return nil
 }
@@ -337,8 +338,8 @@ func (p *plan) scale(f flow) error {
 		if both[i], err = t.vector(name); err != nil {
 			return err
 		}
-		if both[i].size != len(v) {
-			return s.fail("%s of %d columns: %s has %d", name, both[i].size, f.in[0], len(v))
+		if both[i].size != v.size() {
+			return s.fail("%s of %d columns: %s has %d", name, both[i].size, f.in[0], v.size())
 		}
 	}
 	if s.class == "StandardScalerModel" {
@@ -353,7 +354,7 @@ func (p *plan) scale(f flow) error {
 		if !(m.lo < m.hi) {
 			return s.fail("min %v, max %v: want the first below the second", m.lo, m.hi)
 		}
-		for i := range v {
+		for i := range v.size() {
 			if m.max.at(i) < m.min.at(i) {
 				return s.fail("column %d: from %v to %v: want a range", i, m.min.at(i), m.max.at(i))
 			}
