@@ -108,8 +108,10 @@ func TestTracesOfCalls(t *testing.T) {
 	for _, a := range s.GetAttributes() {
 		got[a.GetKey()] = strings.Trim(strings.SplitN(a.GetValue().String(), ":", 2)[1], `"`)
 	}
-	want := map[string]string{"rpc.system": "grpc", "rpc.service": "inference.GRPCInferenceService", "rpc.method": "ModelInfer",
-		"rpc.grpc.status_code": "8", "ctr.model": "lr", "ctr.model.version": "2"}
+	want := map[string]string{
+		"rpc.system": "grpc", "rpc.service": "inference.GRPCInferenceService", "rpc.method": "ModelInfer",
+		"rpc.grpc.status_code": "8", "ctr.model": "lr", "ctr.model.version": "2",
+	}
 	if !maps.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
