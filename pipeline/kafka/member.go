@@ -230,11 +230,11 @@ func (m *member) list() []*claim {
 func (m *member) poll(ctx context.Context) error {
 	var work []taken
 	for ctx.Err() == nil {
-		if end, err := m.atEnd(ctx); end || err != nil {
-			return err
-		}
 		if m.forgotten.Load() || m.renamed() {
 			return errForgotten
+		}
+		if end, err := m.atEnd(ctx); end || err != nil {
+			return err
 		}
 		wait, cancel := context.WithTimeout(ctx, m.source.tick())
 		fetches := m.client.PollFetches(wait)
