@@ -28,8 +28,13 @@ func init() {
 	for _, f := range strings.Split(os.Getenv("CTR_FAILPOINTS"), ",") { //nolint:forbidigo // only in builds for the chaos test
 		if name, ok := strings.CutPrefix(f, "bug="); ok {
 			bugs[name] = true
-		} else if name, n, ok := strings.Cut(f, ":"); ok {
-			left[name], _ = strconv.Atoi(n) // what is no number never comes
+		} else if at := strings.LastIndexByte(f, ':'); at >= 0 { // names have colons, too
+			n, err := strconv.Atoi(f[at+1:])
+			if err != nil || n < 1 {
+				// A kill that never comes would make a test that can't fail.
+				panic("CTR_FAILPOINTS: " + f + ": want NAME:TIMES")
+			}
+			left[f[:at]] = n
 		}
 	}
 }
