@@ -121,10 +121,12 @@ fi
 
 say "ctr topics"
 "$CTR" topics create "$TOPIC-made" --partitions 3 --replication 1 --set retention.ms=86400000 >/dev/null
-"$CTR" topics | grep -q "^$TOPIC-made  *3  *1$" || die "topics: $TOPIC-made is not listed"
-"$CTR" topics describe "$TOPIC-made" | grep -q '^retention.ms=86400000$' || die "topics describe: no retention.ms"
-"$CTR" topics lag --group "$TOPIC" --topic "$TOPIC" | grep -q '^lag 0 in all$' || die "topics lag: want 0"
-"$CTR" topics lag --group "$TOPIC-none" | grep -q 'has committed nothing' || die "topics lag: of a group that is none"
+# To the end of what is printed: grep -q leaves at the first match, and the pipe fails.
+prints() { "$CTR" "${@:2}" | tee printed.txt | grep "$1" >/dev/null; }
+prints "^$TOPIC-made  *3  *1$" topics || die "topics: $TOPIC-made is not listed: $(cat printed.txt)"
+prints '^retention.ms=86400000$' topics describe "$TOPIC-made" || die "topics describe: no retention.ms: $(cat printed.txt)"
+prints '^lag 0 in all$' topics lag --group "$TOPIC" --topic "$TOPIC" || die "topics lag: want 0: $(cat printed.txt)"
+prints 'has committed nothing' topics lag --group "$TOPIC-none" || die "topics lag: of a group that is none: $(cat printed.txt)"
 
 say "the Go tests of pipeline/kafka"
 (cd "$ROOT" && CTR_KAFKA=$BROKERS go test -count=1 ./pipeline/kafka/)
