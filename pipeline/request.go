@@ -23,8 +23,7 @@ import (
 type Predictor struct {
 	art    *models.Artifact
 	scorer *modelScorer
-	pool   sync.Pool // of *Request
-	parts  sync.Pool // of *part, for helpers
+	pool   sync.Pool
 
 	mu    sync.Mutex // of state
 	state *features.State
@@ -41,7 +40,6 @@ func NewPredictor(a *models.Artifact, o ScorerOptions) (*Predictor, error) {
 		p.state = a.Spec.StateOf(a.State)
 	}
 	p.pool.New = func() any { return p.newRequest() }
-	p.parts.New = func() any { return p.newPart() }
 	return p, nil
 }
 
@@ -107,10 +105,9 @@ type Request struct {
 	with bound   // of Rows
 	csv  []bound // layouts of CSV rows that came before
 	text []byte  // memory of their Reader
-	own  *part
+	rows *rowScorer
 	ex   *features.Example
-
-	texts [][]byte // of the pieces of an answer
+	bad  *RequestError
 }
 
 // RequestError says what is wrong with a row of a Request.
@@ -126,8 +123,9 @@ func (e *RequestError) Error() string { return fmt.Sprintf("row %d: %v", e.Row+1
 func (e *RequestError) Unwrap() error { return e.Err }
 
 func (p *Predictor) newRequest() *Request {
-	r := &Request{of: p, own: p.newPart(), ex: p.art.Spec.NewExample(), csv: slices.Clone(p.scorer.csv)}
-	r.own.of = r
+	r := &Request{of: p, rows: newRowScorer(p.art.Model, p.art.Spec), ex: p.art.Spec.NewExample(), csv: slices.Clone(p.scorer.csv)}
+	r.rows.done = r.done
+	r.rows.fail = r.fail
 	return r
 }
 
@@ -223,6 +221,67 @@ func (r *Request) bound(l features.Layout) (bound, error) {
 	return b, nil
 }
 
+// Score scores all rows. The error is a *RequestError of the first row that is
+// bad; then nothing is known of the others. History counts no row of a request
+// of which one could not be split; a value that is bad for its column is found
+// after that.
+func (r *Request) Score() error {
+	r.Rows.Split()
+	n := r.Rows.Len()
+	r.P, r.Y, r.IDs, r.bad = r.P[:0], r.Y[:0], r.IDs[:0], nil
+	if r.Rows.Bad() {
+		for i := range n {
+			if err := r.Rows.Err(i); err != nil {
+				return &RequestError{i, r.of.scorer.keep(err)}
+			}
+		}
+	}
+	r.history()
+	r.rows.enc = r.with.enc
+	r.rows.rows = r.rows.rows[:0] // where a panic left some
+	for i := range n {
+		r.rows.add(&r.Rows, i)
+		if r.bad != nil {
+			break
+		}
+	}
+	r.rows.flush(&r.Rows)
+	if r.bad != nil {
+		return r.bad
+	}
+	return nil
+}
+
+// history tells each row what was seen before it.
+func (r *Request) history() {
+	p := r.of
+	if p.state == nil {
+		return
+	}
+	r.with.enc.ReadKeys(&r.Rows)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state.Count(&r.Rows)
+}
+
+func (r *Request) done(row *features.Row, i int, p float64) {
+	if r.bad != nil {
+		return
+	}
+	y, err := r.with.enc.Label(row)
+	if err != nil {
+		r.fail(i, err)
+		return
+	}
+	r.P, r.Y, r.IDs = append(r.P, p), append(r.Y, int8(y)), append(r.IDs, r.with.enc.ID(row))
+}
+
+func (r *Request) fail(i int, err error) {
+	if r.bad == nil {
+		r.bad = &RequestError{i, r.of.scorer.keep(err)}
+	}
+}
+
 // Prediction gives 1 where the probability of row i is above the threshold,
 // else 0.
 func (r *Request) Prediction(i int) int {
@@ -242,32 +301,13 @@ func (r *Request) AppendCSV(dst []byte, sep byte) []byte {
 		dst = append(dst, name...)
 	}
 	dst = append(dst, '\n')
-	n := len(r.P)
-	if n < sharedRows {
-		return r.appendLines(dst, sep, 0, n)
-	}
-	pieces := (n + pieceRows - 1) / pieceRows
-	r.texts = slices.Grow(r.texts[:0], pieces)[:pieces]
-	shared(pieces, func(take func() int) {
-		for k := take(); k >= 0; k = take() {
-			r.texts[k] = r.appendLines(r.texts[k][:0], sep, k*pieceRows, min((k+1)*pieceRows, n))
-		}
-	})
-	for _, text := range r.texts {
-		dst = append(dst, text...)
-	}
-	return dst
-}
-
-// appendLines appends the lines of rows lo to hi.
-func (r *Request) appendLines(dst []byte, sep byte, lo, hi int) []byte {
-	for i := lo; i < hi; i++ {
+	for i, p := range r.P {
 		if id := r.IDs[i]; sep != ',' && bytes.IndexByte(id, sep) >= 0 {
 			dst = append(append(append(dst, '"'), bytes.ReplaceAll(id, []byte(`"`), []byte(`""`))...), '"')
 		} else {
 			dst = appendCSV(dst, id)
 		}
-		dst = strconv.AppendFloat(append(dst, sep), r.P[i], 'g', -1, 64)
+		dst = strconv.AppendFloat(append(dst, sep), p, 'g', -1, 64)
 		dst = append(dst, sep, '0'+byte(r.Prediction(i)), '\n')
 	}
 	return dst
