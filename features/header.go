@@ -117,7 +117,7 @@ func (r *Reader) firstRow() (names Layout, next int, err error) {
 	b := Block{Name: r.name}
 	for {
 		b.data = r.tail
-		if r.scan(&b); len(b.rows) > 0 {
+		if r.scan(&b, 1); len(b.rows) > 0 {
 			break
 		}
 		if r.err != nil && !r.atEOF() {
