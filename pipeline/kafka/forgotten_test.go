@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"ctr/pipeline"
@@ -20,12 +19,7 @@ import (
 // word. What it had must count as lost then: others may have had it.
 func TestForgottenMemberBeginsAnew(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "in"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fake.Close()
-	c := kafka.Options{Brokers: fake.ListenAddrs()}
+	fake, _, c := wiredIn(t, 2, 2000)
 	var rebalance, forget atomic.Bool
 	fake.ControlKey(kmsg.Heartbeat.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
@@ -46,28 +40,16 @@ func TestForgottenMemberBeginsAnew(t *testing.T) {
 		return resp, nil, true
 	})
 
-	send(t, c, "in", rows(0, 2000))
 	told := &notes{}
-	src, err := kafka.NewSource(kafka.SourceOptions{Options: c, Topic: "in", Group: "g", SessionTimeout: 6 * time.Second, Note: told.Note})
-	if err != nil {
-		t.Fatal(err)
+	var written atomic.Int64
+	m := stay{
+		SourceOptions: kafka.SourceOptions{Options: c, SessionTimeout: 6 * time.Second, Note: told.Note}, output: output(t),
+		wrap: func(s pipeline.Sink) pipeline.Sink { return counted{s, &written} },
 	}
-	defer src.Close()
-	path := output(t)
-	file, err := pipeline.OpenFileSink(pipeline.FileOptions{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
 	ctx, stop := context.WithTimeout(t.Context(), 60*time.Second)
 	defer stop()
-	var written atomic.Int64
 	errs := together(
-		func() error {
-			_, err := pipeline.Score(ctx, pipeline.ScoreOptions{Scorers: newFakeScorer, CommitEvery: 20 * time.Millisecond}, src,
-				counted{file, &written}, nil)
-			return err
-		},
+		func() error { _, err := m.score(ctx); return err },
 		func() error {
 			await := func(n int64) {
 				for written.Load() < n && ctx.Err() == nil {
@@ -90,7 +72,7 @@ func TestForgottenMemberBeginsAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want(t, count(t, path), 0, 2500, 1, 2)
+	want(t, count(t, m.output), 0, 2500, 1, 2)
 	if text := told.read(); !strings.Contains(text, "has forgotten this member; joining again") {
 		t.Errorf("told %q", text)
 	}

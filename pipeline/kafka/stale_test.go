@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
@@ -21,14 +20,7 @@ import (
 // open files it must not take for those of a member that has stopped.
 func TestCommitsOfLaterOwnersAreNotTakenOver(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fake.Close()
-	c := kafka.Options{Brokers: fake.ListenAddrs()}
-	send(t, c, "in", rows(0, 2000))
-
+	fake, _, c := wiredIn(t, 1, 2000)
 	var name atomic.Value // the first member's
 	fake.ControlKey(kmsg.SyncGroup.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
@@ -46,26 +38,19 @@ func TestCommitsOfLaterOwnersAreNotTakenOver(t *testing.T) {
 		return nil, nil, false
 	})
 
-	src, err := kafka.NewSource(kafka.SourceOptions{Options: c, Topic: "in", Group: "g", SessionTimeout: 6 * time.Second})
-	if err != nil {
-		t.Fatal(err)
+	var written atomic.Int64
+	var sink *resumed
+	m := stay{
+		SourceOptions: kafka.SourceOptions{Options: c, SessionTimeout: 6 * time.Second}, output: output(t),
+		wrap: func(s pipeline.Sink) pipeline.Sink {
+			sink = &resumed{Sink: counted{s, &written}}
+			return sink
+		},
 	}
-	defer src.Close()
-	path := output(t)
-	file, err := pipeline.OpenFileSink(pipeline.FileOptions{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	defer stop()
-	var written atomic.Int64
-	sink := &resumed{Sink: counted{file, &written}}
 	errs := together(
-		func() error {
-			_, err := pipeline.Score(ctx, pipeline.ScoreOptions{Scorers: newFakeScorer}, src, sink, nil)
-			return err
-		},
+		func() error { _, err := m.score(ctx); return err },
 		func() error {
 			defer stop()
 			<-asked
@@ -81,7 +66,7 @@ func TestCommitsOfLaterOwnersAreNotTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want(t, count(t, path), 1000, 1000, 1, 1)
+	want(t, count(t, m.output), 1000, 1000, 1, 1)
 	for _, a := range sink.got {
 		if a.Member == name.Load() {
 			t.Errorf("%v: taken up by %s, which the group had forgotten", a, a.Member)

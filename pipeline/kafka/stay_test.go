@@ -22,7 +22,8 @@ import (
 type stay struct {
 	kafka.SourceOptions
 	output string
-	write  func() // after each batch, nil = nothing
+	write  func()                            // after each batch, nil = nothing
+	wrap   func(pipeline.Sink) pipeline.Sink // put around the file's, nil = nothing
 }
 
 func (s stay) score(ctx context.Context) (sum pipeline.Summary, err error) {
@@ -41,7 +42,20 @@ func (s stay) score(ctx context.Context) (sum pipeline.Summary, err error) {
 	if s.write != nil {
 		sink = hook{sink, s.write}
 	}
+	if s.wrap != nil {
+		sink = s.wrap(sink)
+	}
 	return pipeline.Score(ctx, pipeline.ScoreOptions{Scorers: newFakeScorer, CommitEvery: 20 * time.Millisecond}, src, sink, nil)
+}
+
+// wiredIn starts a broker, until the test's end, with a topic "in" of n rows.
+func wiredIn(t *testing.T, partitions int32, n int) (*kfake.Cluster, *wires, kafka.Options) {
+	t.Helper()
+	fake, w := wired(t, "127.0.0.1:0", kfake.SeedTopics(partitions, "in"))
+	t.Cleanup(fake.Close)
+	c := kafka.Options{Brokers: fake.ListenAddrs()}
+	send(t, c, "in", rows(0, n))
+	return fake, w, c
 }
 
 // await waits until done, at most for a minute.
@@ -59,10 +73,8 @@ func await(t *testing.T, what string, done func() bool) {
 // long the others take.
 func TestMemberWithoutPartitions(t *testing.T) {
 	t.Parallel()
-	fake, _ := wired(t, "127.0.0.1:0", kfake.SeedTopics(1, "in"))
-	defer fake.Close()
-	o := kafka.SourceOptions{Options: kafka.Options{Brokers: fake.ListenAddrs()}}
-	send(t, o.Options, "in", rows(0, 1000))
+	_, _, c := wiredIn(t, 1, 1000)
+	o := kafka.SourceOptions{Options: c}
 	var joined [2]atomic.Bool
 	slow := make(chan struct{})
 	one, two := stay{SourceOptions: o, output: output(t), write: func() { <-slow }}, stay{SourceOptions: o, output: output(t)}
@@ -95,10 +107,7 @@ func TestMemberWithoutPartitions(t *testing.T) {
 // patience lasts, and no longer.
 func TestPatienceWhileJoining(t *testing.T) {
 	t.Parallel()
-	fake, w := wired(t, "127.0.0.1:0", kfake.SeedTopics(1, "in"))
-	defer fake.Close()
-	c := kafka.Options{Brokers: fake.ListenAddrs()}
-	send(t, c, "in", rows(0, 10))
+	_, w, c := wiredIn(t, 1, 10)
 	w.mu.Lock()
 	w.meddle = func(key kmsg.Key) fate { return fate{mute: key == kmsg.OffsetFetch} }
 	w.mu.Unlock()
@@ -118,10 +127,7 @@ func TestPatienceWhileJoining(t *testing.T) {
 // reason to give up.
 func TestStartOverCutConnections(t *testing.T) {
 	t.Parallel()
-	fake, w := wired(t, "127.0.0.1:0", kfake.SeedTopics(1, "in"))
-	defer fake.Close()
-	c := kafka.Options{Brokers: fake.ListenAddrs()}
-	send(t, c, "in", rows(0, 100))
+	_, w, c := wiredIn(t, 1, 100)
 	var asked, joining atomic.Int64
 	w.mu.Lock()
 	w.meddle = func(key kmsg.Key) fate {
@@ -179,7 +185,7 @@ func TestStaticMemberComesBack(t *testing.T) {
 		return g != nil && g.State == "Stable" && len(g.Members) == 2 && g.Members[0].NumAssigned() == 2 && g.Members[1].NumAssigned() == 2
 	}
 	await(t, "two partitions each", shared)
-	send(t, c, "in", rows(0, 8000)) // some turns of the partitioner
+	send(t, c, "in", rows(0, 40_000)) // turns of the partitioner for all partitions
 	await(t, "both write", func() bool { return n[0].Load() > 0 && n[1].Load() > 0 })
 	before := fake.GroupInfo("g")
 	pause()
@@ -187,7 +193,7 @@ func TestStaticMemberComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrote := n[1].Load()
-	send(t, c, "in", rows(8000, 8000))
+	send(t, c, "in", rows(40_000, 40_000))
 	start(ctx, two)
 	await(t, "it writes again", func() bool { return n[1].Load() > wrote })
 	// Apache Kafka begins no generation; kfake does, since the member's request
@@ -203,16 +209,13 @@ func TestStaticMemberComesBack(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	want(t, count(t, one.output, two.output), 0, 16_000, 1, 1)
+	want(t, count(t, one.output, two.output), 0, 80_000, 1, 1)
 }
 
 // Of two processes with one --instance-id the first ends, and says why.
 func TestSecondProcessOfAnInstance(t *testing.T) {
 	t.Parallel()
-	fake, _ := wired(t, "127.0.0.1:0", kfake.SeedTopics(2, "in"))
-	defer fake.Close()
-	c := kafka.Options{Brokers: fake.ListenAddrs()}
-	send(t, c, "in", rows(0, 100))
+	_, _, c := wiredIn(t, 2, 100)
 	var n [2]atomic.Int64
 	member := func(i int) stay {
 		return stay{SourceOptions: kafka.SourceOptions{Options: c, InstanceID: "same"}, output: output(t), write: func() { n[i].Add(1) }}
@@ -304,10 +307,7 @@ func TestStoppedMemberRepeatsNothing(t *testing.T) {
 // A broker that has just come up leads nothing yet: who starts then waits for it.
 func TestStartBesideALeaderThatIsNone(t *testing.T) {
 	t.Parallel()
-	fake, _ := wired(t, "127.0.0.1:0", kfake.SeedTopics(1, "in"))
-	defer fake.Close()
-	c := kafka.Options{Brokers: fake.ListenAddrs()}
-	send(t, c, "in", rows(0, 100))
+	fake, _, c := wiredIn(t, 1, 100)
 	var asked atomic.Int64
 	fake.ControlKey(kmsg.ListOffsets.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
