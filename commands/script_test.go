@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"ctr/features/race"
 	"ctr/pipeline/broker"
 )
 
@@ -76,7 +77,7 @@ func TestScripts(t *testing.T) {
 			case "shared":
 				return exists(filepath.Join(shared, "data", "avazu-34h.csv")), nil
 			case "race":
-				return raceDetector, nil
+				return race.Enabled, nil
 			case "root":
 				return os.Getuid() == 0, nil
 			case "devfull":

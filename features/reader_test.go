@@ -13,6 +13,8 @@ import (
 	"testing/iotest"
 
 	"github.com/cespare/xxhash/v2"
+
+	"ctr/features/race"
 )
 
 func columns(n int) (l Layout) {
@@ -78,7 +80,7 @@ func sameRows(t testing.TB, text string, chunk int, got, want []slowRow) {
 func TestReaderExhaustive(t *testing.T) {
 	const alphabet = "a,\"\r\n"
 	longest := 8
-	if testing.Short() || underRace {
+	if testing.Short() || race.Enabled {
 		longest = 7
 	}
 	r := Reader{sum: xxhash.New(), comma: ',', name: "x"}

@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"ctr/features/race"
 )
 
 // Keep holds the rows that a sample of so many would, and divides them where
 // all rows would be divided, whoever read them.
 func TestKeepDividesAsTheWhole(t *testing.T) {
 	rows := 20_000
-	if underRace {
+	if race.Enabled {
 		rows = 10_000
 	}
 	var text strings.Builder

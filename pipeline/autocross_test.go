@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"ctr/features/race"
 	"ctr/models/crosses"
 )
 
@@ -57,7 +58,7 @@ func TestAutoCrossIsCross(t *testing.T) {
 		}
 		want := train(t, named)
 		same(t, "test part with pairs found and named", r.Test, want.Test)
-		if raceDetector { // its fits are too short to be compared
+		if race.Enabled { // its fits are too short to be compared
 			return
 		}
 		named.Crosses = nil
@@ -66,7 +67,7 @@ func TestAutoCrossIsCross(t *testing.T) {
 		}
 	}
 	f(func(o *TrainOptions) { o.Bits = 20; o.Split = "random"; o.Threads = 3 })
-	if raceDetector {
+	if race.Enabled {
 		return
 	}
 	f(func(*TrainOptions) {})

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 	"ctr/models/linear"
 	"ctr/models/metrics"
@@ -36,7 +37,7 @@ var few = []string{"banner_pos", "device_conn_type", "C1", "C15", "C18", "C19"}
 // History finds the fatigue that the rows have, beyond the luck of the rows
 // held out.
 func TestHistoryFindsFatigue(t *testing.T) {
-	if testing.Short() || raceDetector {
+	if testing.Short() || race.Enabled {
 		t.Skip("200,000 rows")
 	}
 	dir := t.TempDir()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"ctr/features/race"
 	"ctr/models"
 	"ctr/models/linear"
 )
@@ -203,7 +204,7 @@ func TestOnlineKeepNegatives(t *testing.T) {
 
 // Threads that share the table unguarded learn as well, if not the same.
 func TestOnlineLockFree(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("unguarded on purpose")
 	}
 	dir := t.TempDir()

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 )
 
@@ -100,7 +101,7 @@ func TestRedactedValuesAreNotInTheModel(t *testing.T) {
 	f("online", func(o *TrainOptions) { o.Algo, o.Model.Solver = "lr", "ftrl" })
 	f("bits", func(o *TrainOptions) { o.Algo, o.Bits = "lr", 12 })
 	f("history", func(o *TrainOptions) { o.Algo, o.History = "gbdt", []string{"device_ip"} })
-	if raceDetector { // minutes of fits, which have their own tests
+	if race.Enabled { // minutes of fits, which have their own tests
 		return
 	}
 	f("pairs", func(o *TrainOptions) { o.Algo, o.AutoCross = "lr", 2 })

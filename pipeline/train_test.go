@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 	"ctr/models/metrics"
 	"ctr/pipeline/synth"
@@ -35,7 +36,7 @@ func synthetic(t testing.TB, dir, name string, rows int64, seed uint64) string {
 // iteration takes 60 times as long as without it: three have done all that any
 // does.
 func (o *TrainOptions) briefly() {
-	if raceDetector && (o.Algo == "lr" || o.Algo == "gbdt-lr") && o.Model.Solver == "" {
+	if race.Enabled && (o.Algo == "lr" || o.Algo == "gbdt-lr") && o.Model.Solver == "" {
 		o.Model.MaxIter = 3
 	}
 }

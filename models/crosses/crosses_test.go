@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models/linear"
 )
 
@@ -104,7 +105,7 @@ var planted = made{
 
 func TestFindsPlantedPairs(t *testing.T) {
 	seeds := uint64(2)
-	if underRace {
+	if race.Enabled {
 		seeds = 1
 	}
 	for seed := range seeds {
@@ -135,7 +136,7 @@ func TestFindsPlantedPairs(t *testing.T) {
 // columns of as many values as rows, whose effects the first model shrinks.
 func TestFindsNothingWhereNothingIs(t *testing.T) {
 	seeds := uint64(6)
-	if underRace {
+	if race.Enabled {
 		seeds = 2
 	}
 	for seed := range seeds {
@@ -155,7 +156,7 @@ func TestSameAtAnyNumberOfThreads(t *testing.T) {
 	table := m.table(t)
 	want := find(t, table, Options{Pairs: 4, Threads: 1})
 	counts := []int{2, 7}
-	if underRace {
+	if race.Enabled {
 		counts = []int{7}
 	}
 	for _, threads := range counts {
@@ -167,7 +168,7 @@ func TestSameAtAnyNumberOfThreads(t *testing.T) {
 
 // Rows need not be in the order of their time.
 func TestOrderOfRowsOnlyMattersForSums(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("sums of two orders: the plain tests have them")
 	}
 	m := planted
@@ -231,7 +232,7 @@ func TestScreenIsNearExact(t *testing.T) {
 // Cells keep combinations apart while there is room, and spread them evenly
 // where there is not.
 func TestCells(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("one goroutine")
 	}
 	f := func(sizeA, sizeB, rows int, want float64) {

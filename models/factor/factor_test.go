@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 )
 
@@ -35,7 +36,7 @@ func encoded(t testing.TB, m *Model) []byte {
 // TestThreads: the number of threads does not show in the model.
 func TestThreads(t *testing.T) {
 	counts := []int{1, 2, 7}
-	if underRace {
+	if race.Enabled {
 		counts = []int{1, 7}
 	}
 	f := func(algo string, fields, factors, rows int, weighted bool) {
@@ -88,7 +89,7 @@ func TestLearns(t *testing.T) {
 
 // TestBatch: batches cost no log loss beside row after row.
 func TestBatch(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("statistics: the plain tests have them")
 	}
 	tb := mixed(8, 5000, 4)

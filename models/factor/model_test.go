@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 )
 
@@ -29,7 +30,7 @@ func TestSaveLoad(t *testing.T) {
 	for _, algo := range algos {
 		for _, fields := range []int{1, 2, 5, 8, 513} {
 			rows := 2000
-			if underRace {
+			if race.Enabled {
 				rows = 300
 			}
 			tb := mixed(fields, 10+rows/fields, uint64(fields))

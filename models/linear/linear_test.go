@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 )
 
@@ -106,7 +107,7 @@ func TestProbabilities(t *testing.T) {
 func TestThreads(t *testing.T) {
 	f := func(tb *features.Table, o models.Options, threads ...int) {
 		t.Helper()
-		if underRace {
+		if race.Enabled {
 			threads = []int{3}
 		}
 		o.Threads = 1
@@ -235,7 +236,7 @@ func TestSolversAgree(t *testing.T) {
 
 func TestSparse(t *testing.T) {
 	rows := 3000
-	if underRace {
+	if race.Enabled {
 		rows = 500
 	}
 	tb := impressions(rows, 2)

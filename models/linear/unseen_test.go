@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 )
 
@@ -47,7 +48,7 @@ func TestUnseenStaysZero(t *testing.T) {
 	for _, o := range []models.Options{
 		{}, {Solver: SolverLBFGS, MaxIter: 1000}, {L1: pointer(2)}, {Standardize: true, MeanLoss: true, L2: pointer(.001)},
 	} {
-		if underRace {
+		if race.Enabled {
 			o.MaxIter = 5
 		}
 		m := fit(t, tb, o)
@@ -63,7 +64,7 @@ func TestUnseenStaysZero(t *testing.T) {
 // Both solvers that an option can ask for find the same weights.
 func TestSolverOption(t *testing.T) {
 	rows := 2000
-	if underRace {
+	if race.Enabled {
 		rows = 500
 	}
 	tb := impressions(rows, 7)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 	"ctr/models/linear"
 	"ctr/models/trees"
@@ -97,7 +98,7 @@ func first(tab *features.Table, n int) *features.Table {
 
 // TestLearnsPairs: the trees find what two columns do together.
 func TestLearnsPairs(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("statistics: the plain tests have them")
 	}
 	all := rows(t, 9000, false)
@@ -115,7 +116,7 @@ func TestLearnsPairs(t *testing.T) {
 // TestHonest: where clicks depend on nothing, leaves get next to no weight,
 // whatever the trees learned of their own rows.
 func TestHonest(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("statistics: the plain tests have them")
 	}
 	all := rows(t, 9000, true)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 )
 
@@ -56,7 +57,7 @@ func hours(tab *features.Table) *features.Table {
 func TestBoostThreads(t *testing.T) {
 	plain, weighted := mixed(t, 6000), weigh(mixed(t, 6000))
 	counts := []int{1, 2, 3, 7}
-	if underRace {
+	if race.Enabled {
 		counts = []int{1, 3}
 	}
 	f := func(name string, tab *features.Table, change func(p *boostParams)) {
@@ -197,7 +198,7 @@ func TestBoostEarlyStop(t *testing.T) {
 // TestBoostPrice: where there is nothing to learn, the price keeps trees from
 // learning it.
 func TestBoostPrice(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("statistics: the plain tests have them")
 	}
 	tab, _ := synthetic(t, 10_000, 8)

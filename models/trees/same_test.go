@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ctr/features"
+	"ctr/features/race"
 	"ctr/models"
 )
 
@@ -18,7 +19,7 @@ func TestThreads(t *testing.T) {
 		weighted.W[i] = .1 + float64(features.Mix64(uint64(i))%1000)/300
 	}
 	counts := []int{1, 2, 3, 8}
-	if underRace {
+	if race.Enabled {
 		counts = []int{1, 8}
 	}
 	for _, tab := range []*features.Table{tab, weighted} {
@@ -57,7 +58,7 @@ func TestSchedule(t *testing.T) {
 		{taskRows: math.MaxInt, nearRows: 1, nearShare: 3, directRows: 30},
 	}
 	rows := 6000
-	if underRace {
+	if race.Enabled {
 		rows = 4000
 	}
 	tab, _ := synthetic(t, rows, 3)

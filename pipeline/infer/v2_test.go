@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ctr/features/race"
 )
 
 // inferAnswer is that of /infer.
@@ -364,7 +366,7 @@ func TestInferAllocations(t *testing.T) {
 	if !strings.Contains(string(out), `"data":[0.`) {
 		t.Errorf("%s", out)
 	}
-	if n > 0 && !raceOn {
+	if n > 0 && !race.Enabled {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }

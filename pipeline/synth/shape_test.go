@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ctr/features/race"
 )
 
 const wantHeader = "id,click,hour,C1,banner_pos,site_id,site_domain,site_category,app_id,app_domain," +
@@ -50,7 +52,7 @@ func (tb table) distinct(name string) int {
 // 23,299 rows of Avazu's (which span 34 hours, not ten days) within a tenth
 // where a column has many, and with their growth at 200,000 rows.
 func TestDistinctValues(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("statistics of one goroutine")
 	}
 	small, large := parsed(t, Options{Rows: 23_299, Seed: 2}), parsed(t, Options{Rows: 200_000, Seed: 2})

@@ -5,12 +5,14 @@ import (
 	"os"
 	"strconv"
 	"testing"
+
+	"ctr/features/race"
 )
 
 // TestBestPossible checks how far the truth is better than a constant guess,
 // for several seeds and numbers of rows, and that clicks follow it.
 func TestBestPossible(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("statistics of one goroutine")
 	}
 	f := func(rows int64, seed uint64) {
@@ -36,7 +38,7 @@ func TestBestPossible(t *testing.T) {
 // TestPartsOfTheTruth checks what the best model of single columns misses:
 // the pairs, each of them, and the drift.
 func TestPartsOfTheTruth(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("statistics of one goroutine")
 	}
 	rows := int64(50_000)

@@ -4,9 +4,6 @@ package features
 
 import "flag"
 
-// underRace is whether the race detector is on, which makes tests many times slower.
-const underRace = true
-
 // Random cases are what the plain tests are for; a fifth of them is enough to
 // see goroutines at work. -rapid.checks on the command line counts all the same.
 func init() {

@@ -1,6 +1,0 @@
-//go:build race
-
-package commands
-
-// raceDetector is whether the race detector is on.
-const raceDetector = true
