@@ -32,11 +32,10 @@ type Options struct {
 	// Public are pages that are shown without a token and told to nobody, by
 	// their patterns, as http.ServeMux has them.
 	Public map[string]http.Handler
-	// More are further pages by their patterns, as http.ServeMux has them.
-	More map[string]http.Handler
-	// Aside are pages of those who look on, guarded by the tokens. They take no
-	// place of MaxOpen, so that metrics can be had of a server that is full and
-	// streams of events keep no prediction waiting; 128 are answered at a time.
+	// Aside are pages of those who look on, by their patterns, guarded by the
+	// tokens. They take no place of MaxOpen, so that metrics can be had of a server
+	// that is full and streams of events keep no prediction waiting; 128 are
+	// answered at a time.
 	Aside map[string]http.Handler
 
 	MaxBody   int64         // most bytes of a body, decompressed; 8 MiB
@@ -57,6 +56,9 @@ type Options struct {
 	// requests that ended in a panic, connections that can't be accepted, a log
 	// that can't be written.
 	Note func(text string)
+
+	// more, for tests, are further pages under all the limits.
+	more map[string]http.Handler
 }
 
 // mostBody is the largest MaxBody and MaxRow: a features.Reader's chunk.

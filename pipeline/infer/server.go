@@ -127,11 +127,11 @@ func (s *Server) routes() http.Handler {
 	for pattern, h := range s.o.Public {
 		mux.Handle(pattern, h)
 	}
-	for pattern, h := range s.o.More {
-		s.handle(mux, pattern, func(w http.ResponseWriter, q *http.Request) *fault { h.ServeHTTP(w, q); return nil })
+	for pattern, h := range s.o.more {
+		s.handle(mux, pattern, page(h))
 	}
 	for pattern, h := range s.o.Aside {
-		s.handleWith(mux, pattern, &s.aside, mostAside, func(w http.ResponseWriter, q *http.Request) *fault { h.ServeHTTP(w, q); return nil })
+		s.handleWith(mux, pattern, &s.aside, mostAside, page(h))
 	}
 	s.handle(mux, "/", elsewhere(mux))
 	if s.o.Wrap != nil {
@@ -142,6 +142,11 @@ func (s *Server) routes() http.Handler {
 
 // handler answers by itself or gives what is wrong.
 type handler func(w http.ResponseWriter, q *http.Request) *fault
+
+// page makes a handler of one that finds no fault.
+func page(h http.Handler) handler {
+	return func(w http.ResponseWriter, q *http.Request) *fault { h.ServeHTTP(w, q); return nil }
+}
 
 // handle adds a page. It is guarded by the tokens and the number of open
 // requests, and told to the Observer.

@@ -103,7 +103,7 @@ func TestCompressedBodies(t *testing.T) {
 // Methods and pages that there are not are refused as JSON; 405 says what would do.
 func TestElsewhere(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Options{More: map[string]http.Handler{"GET /more": http.NotFoundHandler()}}, model(t, "lr"))
+	s := serve(t, Options{more: map[string]http.Handler{"GET /more": http.NotFoundHandler()}}, model(t, "lr"))
 	f := func(method, path string, code int, allow string) {
 		t.Helper()
 		a := s.do(method, path, nil)
@@ -231,7 +231,7 @@ func TestBusy(t *testing.T) {
 	open := make(chan struct{})
 	s := serve(t, Options{
 		MaxOpen: 2, MaxBody: 1 << 20, MaxMemory: 1 << 20, Aside: map[string]http.Handler{"GET /figures": http.NotFoundHandler()},
-		More: map[string]http.Handler{"GET /gate": gate(&held, open)},
+		more: map[string]http.Handler{"GET /gate": gate(&held, open)},
 	}, model(t, "lr"))
 	var all sync.WaitGroup
 	for range 2 {
@@ -280,7 +280,7 @@ func TestPanic(t *testing.T) {
 	seen := &watcher{}
 	s := serve(t, Options{
 		Note: told.add, Observer: seen, MaxOpen: 1,
-		More: map[string]http.Handler{"GET /bug": http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh") })},
+		more: map[string]http.Handler{"GET /bug": http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh") })},
 	}, model(t, "lr"))
 	for range 3 {
 		if a := s.do("GET", "/bug", nil); a.code != 500 || !strings.Contains(a.body, `"error":"internal error`) || strings.Contains(a.body, "oh") {
@@ -348,7 +348,7 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	var held atomic.Int64
 	open := make(chan struct{})
-	s := serve(t, Options{More: map[string]http.Handler{"GET /gate": gate(&held, open)}}, model(t, "lr"))
+	s := serve(t, Options{more: map[string]http.Handler{"GET /gate": gate(&held, open)}}, model(t, "lr"))
 	if a := s.do("GET", "/readyz", nil); a.code != 200 {
 		t.Errorf("readyz %d", a.code)
 	}
