@@ -29,12 +29,8 @@ func TestBigForests(t *testing.T) {
 		t.Helper()
 		dir := filepath.Join(t.TempDir(), "model")
 		list := bigForest(t, dir, n, count, depth)
-		size := sizeOf(t, dir)
-		var a *models.Artifact
-		var err error
-		held := peak(func() { a, _, err = Import(context.Background(), dir, interchange.ImportOptions{}) })
-		if err != nil {
-			t.Errorf("%s: %d bytes: %v", name, size, err)
+		a, size, held := heldBy(t, name, dir)
+		if a == nil {
 			return
 		}
 		// These pack well: half of their numbers are the same.
@@ -97,6 +93,20 @@ func peak(f func()) int64 {
 	return int64(<-most - before)
 }
 
+// heldBy imports a folder and gives its size and what was held at most; nil
+// where it is refused, which is an error.
+func heldBy(t *testing.T, name, dir string) (a *models.Artifact, size, held int64) {
+	t.Helper()
+	size = sizeOf(t, dir)
+	var err error
+	held = peak(func() { a, _, err = Import(context.Background(), dir, interchange.ImportOptions{}) })
+	if err != nil {
+		t.Errorf("%s: %d bytes: %v", name, size, err)
+		return nil, size, held
+	}
+	return a, size, held
+}
+
 // TestBigModels: models of many more labels than the one in shared/spark, but of
 // the same kind, are imported, and what is held of them is within ten times
 // their size.
@@ -105,13 +115,8 @@ func TestBigModels(t *testing.T) {
 		t.Helper()
 		dir := filepath.Join(t.TempDir(), "model")
 		w := bigModel(t, dir, n, label, zero)
-		size := sizeOf(t, dir)
-		runtime.GC()
-		var a *models.Artifact
-		var err error
-		held := peak(func() { a, _, err = Import(context.Background(), dir, interchange.ImportOptions{}) })
-		if err != nil {
-			t.Errorf("%s: %d bytes: %v", name, size, err)
+		a, size, held := heldBy(t, name, dir)
+		if a == nil {
 			return
 		}
 		packed := filepath.Join(t.TempDir(), "model.tar.gz")
