@@ -1,6 +1,0 @@
-//go:build race
-
-package trees
-
-// underRace is whether the race detector is on, which makes tests many times slower.
-const underRace = true

@@ -1,6 +1,0 @@
-//go:build !race
-
-package pipeline
-
-// raceDetector is whether the race detector is on.
-const raceDetector = false
