@@ -16,7 +16,7 @@ import (
 // reader. It gives the form of fast, behind the model.
 func readMessageSlow(b []byte, l limits) (string, error) {
 	m := dynamicpb.NewMessage(oip.Messages().ByName("ModelInferRequest"))
-	if err := proto.Unmarshal(b, m); err != nil {
+	if err := unmarshal(b, m); err != nil {
 		return "", err
 	}
 	get := func(m protoreflect.Message, name string) protoreflect.Value {
@@ -96,6 +96,22 @@ func readMessageSlow(b []byte, l limits) (string, error) {
 	return s, nil
 }
 
+// errReaderPanics: protobuf's own reader has no answer. It loses a map's key
+// that is followed by a key of another wire type, and panics.
+var errReaderPanics = errors.New("protobuf's reader panics")
+
+func unmarshal(b []byte, m proto.Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if !strings.HasSuffix(fmt.Sprint(p), "cannot convert nil to map key") {
+				panic(p)
+			}
+			err = errReaderPanics
+		}
+	}()
+	return proto.Unmarshal(b, m)
+}
+
 func slowContent(kind string, v protoreflect.Value, err *error) string {
 	text := v.String()
 	switch kind {
@@ -138,6 +154,7 @@ func FuzzInferRequest(f *testing.F) {
 	f.Add([]byte("\x2a\x13\x0a\x01a\x12\x05INT32\x18\x01\x2a\x04\x10\x01\x10\x02")) // not packed
 	f.Add([]byte("\x0a\x02\xff\xfe"))
 	f.Add([]byte("\x0b\x0c\x3a\x00"))
+	f.Add([]byte("\"\a\n\x01000\b0"))   // a parameter with its name twice, once as a number
 	f.Add([]byte("\xb0\xe6\xe6\xe60v")) // a field number beyond what protobuf has
 	l := limits{rows: 5, bytes: 1000}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -148,6 +165,9 @@ func FuzzInferRequest(f *testing.F) {
 		q := newInference(l)
 		defer q.free()
 		fault := q.readMessage(b)
+		if errors.Is(err, errReaderPanics) {
+			return
+		}
 		if (fault == nil) != (err == nil) {
 			t.Fatalf("%q: %v, want %v", b, fault, err)
 		}
