@@ -39,7 +39,7 @@ func (r *Reader) begin(o *ReaderOptions) error {
 	}
 	if r.header = header; header {
 		r.line += int64(bytes.Count(r.tail[:next], []byte("\n")))
-		r.tail = append(r.tail[:0], r.tail[next:]...)
+		r.tail = r.tail[next:]
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ func (r *Reader) firstLine() error {
 	for {
 		n := emptyLines(r.tail)
 		r.line += int64(bytes.Count(r.tail[:n], []byte("\n")))
-		r.tail = append(r.tail[:0], r.tail[n:]...)
+		r.tail = r.tail[n:]
 		switch {
 		case bytes.IndexByte(r.tail, '\n') >= 0 || len(r.tail) > r.maxRow+1:
 			return nil
@@ -149,9 +149,10 @@ func isHeader(first Layout, s *Schema, columns Layout) bool {
 	known := columns
 	label := ""
 	if s != nil {
+		known = append(make(Layout, 0, len(columns)+len(s.Columns)), columns...)
 		for _, c := range s.Columns {
 			if known.Index(c.Name) < 0 {
-				known = append(known[:len(known):len(known)], c.Name)
+				known = append(known, c.Name)
 			}
 		}
 		label = s.Find(Label)

@@ -49,8 +49,11 @@ type ReaderOptions struct {
 	Chunk int
 	// Buffer, where not nil, is memory for what is read before the first block:
 	// with Chunk and ChunkPadding bytes of capacity the Reader needs none of its
-	// own. It is the caller's again once the Reader is done with.
+	// own. The first block keeps it; Spare gives other memory for it.
 	Buffer []byte
+	// NoSum leaves out the fingerprint of the text: Sum64 is that of an empty
+	// one.
+	NoSum bool
 }
 
 // ChunkPadding is how much more than Chunk a Buffer must be able to hold.
@@ -131,6 +134,7 @@ type Reader struct {
 	skip  bool   // inside a row that was too long: go on at the next line
 	err   error  // of in
 	sum   *xxhash.Digest
+	noSum bool
 	bytes int64
 }
 
@@ -141,7 +145,7 @@ func NewReader(in io.Reader, name string, o ReaderOptions) (*Reader, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Reader{in: in, name: name, schema: o.Schema, comma: o.Comma, maxRow: o.MaxRow, chunk: o.Chunk, sum: xxhash.New(), tail: o.Buffer[:0]}
+	r := &Reader{in: in, name: name, schema: o.Schema, comma: o.Comma, maxRow: o.MaxRow, chunk: o.Chunk, sum: xxhash.New(), noSum: o.NoSum, tail: o.Buffer[:0]}
 	if r.maxRow == 0 {
 		r.maxRow = defaultMaxRow
 	}
@@ -178,6 +182,10 @@ func (r *Reader) Sum64() uint64 { return r.sum.Sum64() }
 // Bytes gives the number of bytes that Sum64 is of.
 func (r *Reader) Bytes() int64 { return r.bytes }
 
+// Spare gives memory that the Reader needs no more, once it is done with: a
+// Buffer for another.
+func (r *Reader) Spare() []byte { return r.tail[:0] }
+
 // Next reads the next rows into b, whatever it held before; Split must follow
 // before its rows are used. At the end of the file it gives io.EOF and b is
 // empty. Bad rows are no error here: they are the block's Errs. What reading
@@ -185,7 +193,11 @@ func (r *Reader) Bytes() int64 { return r.bytes }
 func (r *Reader) Next(b *Block) error {
 	b.clear(r.layout, r.name)
 	b.First, b.comma, b.pending = r.rows, r.comma, true
-	b.data = append(b.data, r.tail...)
+	if 2*len(r.tail) > r.chunk { // what came with the header
+		b.data, r.tail = r.tail, b.data
+	} else {
+		b.data = append(b.data, r.tail...)
+	}
 	r.tail = r.tail[:0]
 	for want := r.chunk; ; {
 		b.data = r.fill(b.data, want)
@@ -218,6 +230,9 @@ func (r *Reader) atEOF() bool {
 // fill reads until data has want bytes, one more than it has at least, or in
 // ends.
 func (r *Reader) fill(data []byte, want int) []byte {
+	if r.err != nil {
+		return data
+	}
 	have := len(data)
 	want = max(want, have+1)
 	if cap(data) < want+blockPadding {
@@ -233,7 +248,9 @@ func (r *Reader) fill(data []byte, want int) []byte {
 			r.err = fmt.Errorf("%s: %w", r.name, io.ErrNoProgress)
 		}
 	}
-	_, _ = r.sum.Write(data[have:]) // never fails
+	if !r.noSum {
+		_, _ = r.sum.Write(data[have:]) // never fails
+	}
 	r.bytes += int64(len(data) - have)
 	return data
 }

@@ -149,7 +149,7 @@ func (r *Request) Columns(n int, c features.Columns) {
 // ErrManyRows where it has more than maxRows.
 func (r *Request) CSV(text []byte, maxRow, maxRows int) error {
 	s := r.of.scorer
-	o := features.ReaderOptions{Schema: &r.of.art.Spec.Schema, MaxRow: maxRow}
+	o := features.ReaderOptions{Schema: &r.of.art.Spec.Schema, MaxRow: maxRow, NoSum: true}
 	if err := r.count(text, o, maxRows); err != nil {
 		return err
 	}
@@ -166,7 +166,9 @@ func (r *Request) CSV(text []byte, maxRow, maxRows int) error {
 	if s.comma != read.Comma() && !s.sniff {
 		return fmt.Errorf("separator %q: want %q", read.Comma(), s.comma)
 	}
-	if err := read.Next(&r.Rows); err != nil && !errors.Is(err, io.EOF) {
+	err = read.Next(&r.Rows)
+	r.text = read.Spare()
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if r.Rows.Len() > maxRows {
